@@ -1,0 +1,1 @@
+//! Keys, keystore, DID documents, signatures and sealed boxes

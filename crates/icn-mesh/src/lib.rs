@@ -1,0 +1,1 @@
+//! The life of a job on both sides: auction, placement, leases, receipts

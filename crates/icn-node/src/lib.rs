@@ -1,0 +1,1 @@
+//! The shell that supervises a node and wires its parts together

@@ -1,0 +1,1 @@
+//! The wire messages of the mesh: types, strict decoding, signing, validation, topics

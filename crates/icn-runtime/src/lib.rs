@@ -1,0 +1,1 @@
+//! The cooperative virtual machine: WebAssembly jobs in a metered, deterministic sandbox

@@ -1,0 +1,1 @@
+//! A deterministic network in one thread, over the real state machines

@@ -1,0 +1,1 @@
+//! The node's disk: an embedded database with group commit, typed tables, content-addressed blocks and UnixFS files
