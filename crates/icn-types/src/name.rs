@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub const PATHS_MAX: usize = 10_000;
 
 /// The names under which a job's standard streams come back; no file of the guest may take them.
-pub const RESERVED: [&str; 2] = ["stdout", "stderr"];
+pub(crate) const RESERVED: [&str; 2] = ["stdout", "stderr"];
 
 /// A name that may not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
