@@ -146,33 +146,28 @@ mod tests {
 
     use super::*;
 
-    fn check(hex: &str, expected: Result<(), CodecError>) {
-        let bytes = hex::decode(hex).unwrap();
-        assert_eq!(decode_value(&bytes).map(drop), expected, "{hex}");
-    }
-
     #[test]
     fn canonical_bytes_are_read() {
         for hex in
             ["a0", "01", "1818", "a2616101616202", "fb3ff8000000000000", "f5", "f6", "8301820203820405"]
         {
-            check(hex, Ok(()));
+            assert!(decode_value(&hex::decode(hex).unwrap()).is_ok(), "{hex}");
         }
     }
 
     #[test]
     fn everything_else_is_refused() {
-        check("1801", Err(CodecError::NotCanonical)); // 1 in two bytes
-        check("a2616201616102", Err(CodecError::NotCanonical)); // keys b, a
-        check("a2626161016162 02".replace(' ', "").as_str(), Err(CodecError::NotCanonical)); // longer key first
-        check("a2616101616102", Err(CodecError::NotCanonical)); // key a twice
-        check("9f01ff", Err(CodecError::NotCanonical)); // indefinite list
         for hex in [
-            "f93c00",
-            "fa3fc00000",
+            "1801",             // 1 in two bytes
+            "a2616201616102",   // keys b, a
+            "a262616101616202", // a longer key first
+            "a2616101616102",   // key a twice
+            "9f01ff",           // indefinite list
+            "f93c00",           // half-width float
+            "fa3fc00000",       // single-width float
             "fb7ff8000000000000",
             "fb7ff0000000000000",
-            "c101",
+            "c101", // a tag that is not 42
             "f7",
             "a10101",
             "0101",
