@@ -1,3 +1,39 @@
 //! The node's HTTP API.
+//!
+//! This crate turns HTTP requests into calls of [`api::Node`] and its answers into JSON, NDJSON and byte streams. It
+//! decides who may ask (the holder of the token, on this machine) and how much a request may send; what the answers
+//! are is the node's affair. It never opens a connection by itself and keeps no state between requests.
+//!
+//! | route | does |
+//! |---|---|
+//! | `GET /healthz` | answers `ok` while the process serves requests; needs no token |
+//! | `GET /metrics` | OpenMetrics text; needs no token |
+//! | `GET /v1/status`, `/v1/peers`, `/v1/identity` | [`api::Status`], a page of [`api::Peer`], [`api::Identity`] |
+//! | `POST /v1/content` | stores the body as a file: [`api::Content`] |
+//! | `GET /v1/content/{cid}`, `…/stat` | the bytes; [`api::Content`] |
+//! | `POST /v1/jobs` | submits an [`api::JobRequest`]: [`api::Job`] |
+//! | `GET /v1/jobs?offset=&limit=` | a page of [`api::Job`], newest first |
+//! | `GET /v1/jobs/{id}`, `…/bids`, `…/why` | [`api::Job`], a page of [`api::Bid`], [`api::Why`] |
+//! | `GET /v1/jobs/{id}/events` | one [`api::Job`] a line (NDJSON) after each turn, until the job is final |
+//! | `POST /v1/jobs/{id}/cancel` | cancels, with an optional [`CancelRequest`]: [`api::Job`] |
+//! | `GET /v1/receipts/{cid}`, `…/bundle` | the receipt as JSON; the bytes that verify anywhere |
+//! | `POST /v1/receipts/verify`, `…/replay` | [`api::Verdict`], [`api::Replay`] of the bytes sent |
+//! | `GET /v1/backup` | a tar archive of keystore and data |
+//!
+//! Errors are RFC 9457 problem bodies with a stable `code`.
 
 pub mod api;
+mod host;
+mod limits;
+mod problem;
+mod routes;
+mod server;
+mod token;
+
+pub use crate::limits::{
+    EVENTS_CONTENT_TYPE, JSON_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, RECEIPT_BYTES_MAX,
+};
+pub use crate::problem::PROBLEM_CONTENT_TYPE;
+pub use crate::routes::CancelRequest;
+pub use crate::server::{router, serve};
+pub use crate::token::{TOKEN_BYTES, create_token_file};

@@ -1,1 +1,43 @@
-//! The libp2p swarm: transports, discovery, gossip, direct messages and content exchange
+//! The libp2p swarm: transports, discovery, gossip, direct messages and content exchange.
+//!
+//! Decides whom to be connected to, how much each peer may ask, and how bytes travel. Never reads what they mean: the
+//! application judges gossip ([`Event::Gossip`]), answers direct requests ([`Event::Request`]), holds the blocks
+//! ([`BlockSource`]) and checks DHT records ([`RecordCheck`]).
+//!
+//! One task owns the swarm and does nothing slow: verdicts, block reads, hashing and record checks run on other tasks
+//! and come back over bounded channels. Each limit that a stranger can push against is a named constant beside the
+//! queue that it bounds; what is dropped is counted ([`Metrics`]).
+//!
+//! Follows `docs/protocol.md` section 4, the libp2p specifications (gossipsub v1.1 with `StrictNoSign`, Kademlia,
+//! identify, ping, mDNS) and Bitswap 1.2.0.
+
+pub mod bitswap;
+mod behaviour;
+mod book;
+mod config;
+mod direct;
+mod driver;
+mod error;
+mod event;
+mod gossip;
+mod handle;
+mod limits;
+mod metrics;
+mod outbound;
+mod records;
+mod shared;
+mod start;
+
+pub use crate::bitswap::BlockSource;
+pub use crate::config::{AGENT, Config, TopicCheck};
+pub use crate::direct::MESSAGE_BYTES_MAX;
+pub use crate::error::{FetchError, NetError, RequestError};
+pub use crate::event::{Event, ReplySender, Verdict, VerdictSender};
+pub use crate::gossip::GOSSIP_BYTES_MAX;
+pub use crate::handle::{Handle, Misbehaviour};
+pub use crate::metrics::Metrics;
+pub use crate::records::{RECORD_BYTES_MAX, RecordCheck};
+pub use crate::shared::{Direction, PeerInfo, did_of, peer_id_of};
+pub use crate::start::start;
+pub use libp2p::identity::Keypair;
+pub use libp2p::{Multiaddr, PeerId};

@@ -1,0 +1,149 @@
+//! The route table, and what all routes share.
+
+mod content;
+mod jobs;
+mod node;
+mod receipts;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, Method, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::StreamExt as _;
+use icn_types::Cid;
+use tokio_util::sync::CancellationToken;
+
+pub use self::jobs::CancelRequest;
+use crate::api::{ByteStream, Node, Problem};
+use crate::limits::{ANSWER_TIMEOUT, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX};
+use crate::problem::{Answer, Rejection};
+use crate::{host, token};
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) node: Arc<dyn Node>,
+    pub(crate) token: Arc<str>,
+    /// Where the API is bound.
+    pub(crate) bound: SocketAddr,
+    /// Fires when the server is about to end, so that endless answers end too.
+    pub(crate) closing: CancellationToken,
+}
+
+/// Builds the whole API.
+pub(crate) fn table(shared: Shared) -> Router {
+    Router::new()
+        .route("/healthz", get(node::healthz))
+        .route("/metrics", get(node::metrics))
+        .nest("/v1", version_1(&shared))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(shared.clone(), host::require_own))
+        .with_state(shared)
+}
+
+fn version_1(shared: &Shared) -> Router<Shared> {
+    questions()
+        .merge(fetches())
+        .merge(transfers())
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(shared.clone(), token::require))
+}
+
+/// Routes that answer from what the node knows.
+fn questions() -> Router<Shared> {
+    Router::new()
+        .route("/status", get(node::status))
+        .route("/peers", get(node::peers))
+        .route("/identity", get(node::identity))
+        .route("/jobs", get(jobs::list).post(jobs::submit))
+        .route("/jobs/{id}", get(jobs::show))
+        .route("/jobs/{id}/bids", get(jobs::bids))
+        .route("/jobs/{id}/why", get(jobs::why))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
+}
+
+/// Routes that may have to fetch from other nodes before they can answer.
+fn fetches() -> Router<Shared> {
+    Router::new()
+        .route("/content/{cid}", get(content::cat))
+        .route("/content/{cid}/stat", get(content::stat))
+        .route("/receipts/{cid}", get(receipts::show))
+        .route("/receipts/{cid}/bundle", get(receipts::bundle))
+        .route("/receipts/verify", post(receipts::verify))
+        .layer(DefaultBodyLimit::max(RECEIPT_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(FETCH_TIMEOUT, within))
+}
+
+/// Routes that take as long as they take: they move bytes, follow a job or run one.
+fn transfers() -> Router<Shared> {
+    Router::new()
+        .route("/content", post(content::add))
+        .route("/jobs/{id}/events", get(jobs::events))
+        .route("/receipts/replay", post(receipts::replay))
+        .route("/backup", get(node::backup))
+        .layer(DefaultBodyLimit::max(RECEIPT_BYTES_MAX))
+}
+
+/// Gives up when no answer has begun in time.
+async fn within(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("there was no answer within {} seconds: try again later", limit.as_secs());
+            Rejection(Problem::new(504, "timeout", detail)).into_response()
+        }
+    }
+}
+
+async fn no_route(uri: Uri) -> Rejection {
+    let path: String = uri.path().chars().take(200).collect();
+    Rejection(Problem::not_found("no-such-route", format!("there is nothing at `{path}`")))
+}
+
+async fn no_method(method: Method, uri: Uri) -> Rejection {
+    let path: String = uri.path().chars().take(200).collect();
+    Rejection(Problem::new(405, "no-such-method", format!("`{method}` is not something `{path}` can do")))
+}
+
+/// The part of a path that should be a CID.
+type CidPath = Result<Path<String>, PathRejection>;
+
+/// Reads a CID out of a path.
+fn parse_cid(path: CidPath) -> Answer<Cid> {
+    let Path(text) = path?;
+    text.parse().map_err(|error: icn_types::CidError| Problem::new(400, "bad-cid", error.to_string()).into())
+}
+
+/// Answers with bytes of a known or unknown length, under a content type.
+fn stream_response(stream: ByteStream, bytes: Option<u64>, content_type: &'static str) -> Response {
+    let logged = stream.inspect(|piece| {
+        if let Err(error) = piece {
+            tracing::debug!(%error, "an answer was cut short");
+        }
+    });
+    let mut response = Response::new(Body::from_stream(logged));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(bytes) = bytes {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    }
+    response
+}
+
+/// Answers with JSON.
+fn json<T>(value: T) -> Answer<Json<T>> {
+    Ok(Json(value))
+}

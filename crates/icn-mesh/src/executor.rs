@@ -1,0 +1,328 @@
+//! The side that bids, runs under a lease, and signs the receipt.
+
+mod lease;
+mod offer;
+mod report;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use icn_identity::Signer;
+use icn_protocol::{CancelJob, JobAnnouncement, JobAssignment, JobStatus, NodeCapability};
+use icn_types::{Cid, Did, Duration, NodeCapacity, Region, Timestamp, TokenAmount};
+
+pub use self::report::ExecutionReport;
+use crate::clock::{Now, Tick};
+use crate::effect::{Answer, Effect, RequestId, Timer};
+use crate::record::{ExecutionRecord, OfferRecord};
+
+/// How many announcements are remembered because this node was too busy for them. Full: the oldest is forgotten.
+const WAITING_MAX: usize = 1_024;
+
+/// How many delivered executions stay in memory to answer a repeated assignment or cancellation.
+const DONE_MAX: usize = 1_024;
+
+/// The figures by which an executor acts.
+#[derive(Debug, Clone)]
+pub struct ExecutorConfig {
+    /// Where the node stands.
+    pub region: Option<Region>,
+    /// What it offers, and the limits it sets on one job.
+    pub capacity: NodeCapacity,
+    /// The runtimes it has, such as `wasmtime-48.0.8`.
+    pub runtimes: Vec<String>,
+    /// How many jobs run at once.
+    pub running_max: usize,
+    /// How many accepted jobs may wait beside those that run. Full: it does not bid.
+    pub queued_max: usize,
+    /// What it asks for a job.
+    pub price: Option<TokenAmount>,
+    /// How long a bid binds.
+    pub bid_validity: Duration,
+    /// How many bids may be binding at once. Full: it does not bid.
+    pub offers_max: usize,
+    /// How long one try of a message may stay unanswered.
+    pub patience: Duration,
+    /// How long the receipt of a finished job is offered to an originator that does not answer.
+    pub deliver_for: Duration,
+}
+
+impl Default for ExecutorConfig {
+    fn default() -> Self {
+        Self {
+            region: None,
+            capacity: NodeCapacity::default(),
+            runtimes: Vec::new(),
+            running_max: 10,
+            queued_max: 246,
+            price: None,
+            bid_validity: Duration::from_secs(300),
+            offers_max: 4_096,
+            patience: Duration::from_secs(2),
+            deliver_for: Duration::from_secs(24 * 3_600),
+        }
+    }
+}
+
+/// What happens to an executor.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExecutorEvent {
+    /// A job was announced; the signature holds.
+    Announced {
+        /// The announcement.
+        announcement: Box<JobAnnouncement>,
+        /// Which blocks of the job are stored here.
+        blobs_held: Vec<Cid>,
+    },
+    /// A job was assigned; the signature holds.
+    Assigned {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The assignment.
+        assignment: Box<JobAssignment>,
+        /// The CID of the signed assignment.
+        cid: Cid,
+        /// The signed map, as a block.
+        block: Vec<u8>,
+    },
+    /// A job was cancelled; the signature holds.
+    Cancelled {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The cancellation.
+        cancel: CancelJob,
+    },
+    /// The guest runs now.
+    Started {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+    },
+    /// The guest said something: a line that starts with `progress` or `log`.
+    Said {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// What.
+        line: String,
+    },
+    /// The execution ended; its outputs are stored.
+    Ended {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// What came of it.
+        report: Box<ExecutionReport>,
+    },
+    /// An answer to a direct message came in, or did not.
+    Answered {
+        /// Which message.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// The process is to end: no more bids; what runs may finish.
+    Drain,
+    /// The process ends now: what still runs is handed back.
+    HandBack,
+    /// A timer fired.
+    Fired(Timer),
+}
+
+/// An execution in memory.
+#[derive(Debug)]
+struct Execution {
+    record: ExecutionRecord,
+    live: Live,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    /// When the lease is over unless it is renewed.
+    lease_until: Tick,
+    /// The update that is next, from 1.
+    sequence: u64,
+    /// When each unanswered update was sent.
+    sent: BTreeMap<u64, Tick>,
+    /// Whether a timer for the next update is set, and for which update.
+    beat: Option<u64>,
+    /// What the guest said since the last update.
+    said: Vec<String>,
+    /// Why it is being stopped.
+    stopping: Option<(icn_types::End, &'static str, String)>,
+    /// How often the receipt was offered in vain.
+    deliveries: u32,
+}
+
+/// The executor's machine. See the crate's documentation for what it promises.
+pub struct Executor {
+    me: Did,
+    signer: Arc<dyn Signer>,
+    config: ExecutorConfig,
+    offers: BTreeMap<Cid, OfferRecord>,
+    /// The newest assignment of each job, so that an epoch never comes back.
+    executions: BTreeMap<Cid, Execution>,
+    done: VecDeque<Cid>,
+    /// Announcements that wait for a free place, oldest first.
+    waiting: VecDeque<JobAnnouncement>,
+    draining: bool,
+}
+
+impl Executor {
+    /// Makes a machine without jobs.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, config: ExecutorConfig) -> Self {
+        Self {
+            me: signer.did(),
+            signer,
+            config,
+            offers: BTreeMap::new(),
+            executions: BTreeMap::new(),
+            done: VecDeque::new(),
+            waiting: VecDeque::new(),
+            draining: false,
+        }
+    }
+
+    /// Takes a bid on from disk after a restart: it binds until it expires.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn restore_offer(&mut self, now: Now, offer: OfferRecord) -> Vec<Effect> {
+        let after = offer.expires_at.since(now.at);
+        let timer = Timer::BidExpires { job: offer.job };
+        self.offers.insert(offer.job, offer);
+        vec![Effect::Wake { timer, after }]
+    }
+
+    /// Takes an execution on from disk after a restart. One that was running is handed back with a receipt that says so:
+    /// its lease cannot be known to have lasted. One that has its receipt goes on offering it.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn restore(&mut self, now: Now, record: ExecutionRecord) -> Vec<Effect> {
+        let (job, epoch) = (record.job, record.epoch);
+        let (finished, delivered) = (record.receipt.is_some(), record.delivered);
+        if delivered {
+            return Vec::new();
+        }
+        let live = Live { lease_until: now.tick, ..Live::default() };
+        self.executions.insert(job, Execution { record, live });
+        if finished {
+            return self.offer_receipt(now, &job, epoch);
+        }
+        let message = "the executor's process was started again while the job ran".to_owned();
+        let report = ExecutionReport::fault(now.at, "restarted", message);
+        self.ended(now, &job, epoch, report)
+    }
+
+    /// Advances the machine by one event. Never blocks, never fails; input out of place has no effects.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn handle(&mut self, now: Now, event: ExecutorEvent) -> Vec<Effect> {
+        match event {
+            ExecutorEvent::Announced { announcement, blobs_held } => {
+                self.hear_announcement(now, *announcement, blobs_held)
+            }
+            ExecutorEvent::Assigned { ticket, assignment, cid, block } => {
+                self.hear_assignment(now, ticket, &assignment, cid, block)
+            }
+            ExecutorEvent::Cancelled { ticket, cancel } => self.hear_cancel(ticket, &cancel),
+            ExecutorEvent::Started { job, epoch } => self.started(now, &job, epoch),
+            ExecutorEvent::Said { job, epoch, line } => self.said(&job, epoch, line),
+            ExecutorEvent::Ended { job, epoch, report } => {
+                let mut effects = self.ended(now, &job, epoch, *report);
+                effects.extend(self.bid_for_waiting(now));
+                effects
+            }
+            ExecutorEvent::Answered { request, answer } => self.answered(now, request, answer),
+            ExecutorEvent::Drain => {
+                self.draining = true;
+                self.waiting.clear();
+                Vec::new()
+            }
+            ExecutorEvent::HandBack => self.hand_back(),
+            ExecutorEvent::Fired(timer) => self.fired(now, timer),
+        }
+    }
+
+    fn answered(&mut self, now: Now, request: RequestId, answer: Answer) -> Vec<Effect> {
+        match request {
+            RequestId::Status { job, epoch, sequence } => {
+                self.status_answered(now, &job, epoch, sequence, answer)
+            }
+            RequestId::Receipt { job, epoch } => self.receipt_answered(now, &job, epoch, answer),
+            RequestId::Forget | RequestId::Assignment { .. } | RequestId::Cancel { .. } => Vec::new(),
+        }
+    }
+
+    fn fired(&mut self, now: Now, timer: Timer) -> Vec<Effect> {
+        match timer {
+            Timer::BidExpires { job } => self.bid_expired(now, &job),
+            Timer::Beat { job, epoch, sequence } => self.beat(now, &job, epoch, sequence),
+            Timer::LeaseEnds { job, epoch } => self.lease_ends(now, &job, epoch),
+            Timer::ResendReceipt { job, epoch } => self.offer_receipt(now, &job, epoch),
+            Timer::BiddingCloses { .. }
+            | Timer::Reannounce { .. }
+            | Timer::BiddingFails { .. }
+            | Timer::LeaseChecked { .. }
+            | Timer::RefetchReceipt { .. }
+            | Timer::ResendAssignment { .. }
+            | Timer::ResendCancel { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns an execution that is in memory.
+    #[must_use]
+    pub fn execution(&self, job: &Cid) -> Option<&ExecutionRecord> {
+        self.executions.get(job).map(|execution| &execution.record)
+    }
+
+    /// Returns how many accepted jobs have no receipt yet.
+    #[must_use]
+    pub fn open_len(&self) -> usize {
+        self.executions.values().filter(|execution| execution.record.receipt.is_none()).count()
+    }
+
+    /// Signs what this node offers, to be published.
+    #[must_use]
+    pub fn advertisement(&self, at: Timestamp, alias: Option<String>) -> Option<Vec<u8>> {
+        let capability = NodeCapability {
+            node_did: self.me,
+            peer_id: icn_identity::peer_id(&self.me),
+            alias,
+            region: self.config.region.clone(),
+            supported_runtimes: self.config.runtimes.clone(),
+            available_resources: self.config.capacity.0.clone(),
+            specialized_features: Vec::new(),
+            timestamp: at,
+            attestation_cid: None,
+        };
+        icn_protocol::sign(capability, self.signer.as_ref()).ok().map(icn_protocol::Signed::into_wire)
+    }
+
+    fn is_full(&self) -> bool {
+        self.open_len() >= self.config.running_max.saturating_add(self.config.queued_max)
+    }
+
+    /// Stops everything that has no receipt yet; each gives one that hands the job back.
+    fn hand_back(&mut self) -> Vec<Effect> {
+        self.draining = true;
+        let open: Vec<(Cid, u64)> = self
+            .executions
+            .iter()
+            .filter(|(_, execution)| execution.record.receipt.is_none())
+            .map(|(job, execution)| (*job, execution.record.epoch))
+            .collect();
+        open.into_iter()
+            .flat_map(|(job, epoch)| {
+                let message = "the executor is shutting down and hands the job back".to_owned();
+                self.stop(&job, epoch, icn_types::End::NodeFault, "draining", message)
+            })
+            .collect()
+    }
+}
+
+fn is_open(execution: &Execution, epoch: u64) -> bool {
+    execution.record.epoch == epoch
+        && execution.record.receipt.is_none()
+        && !matches!(execution.record.state, JobStatus::ReceiptGenerated)
+}

@@ -1,0 +1,200 @@
+//! Keeping the lease while the guest runs, and stopping when it is over.
+
+use icn_protocol::{CancelJob, JobStatus, JobStatusUpdate, RefusalCode, Response};
+use icn_types::{Cid, Duration, End};
+
+use super::{Executor, is_open};
+use crate::clock::Now;
+use crate::effect::{Answer, Effect, RequestId, Timer};
+
+/// How soon after the start the first update goes out; a job that is over by then needs none.
+const FIRST_BEAT: Duration = Duration::from_millis(25);
+
+/// How soon what a guest said is passed on.
+const SAID_BEAT: Duration = Duration::from_millis(100);
+
+/// How many lines of a guest wait for the next update. Full: the oldest is dropped.
+const SAID_MAX: usize = 64;
+
+impl Executor {
+    pub(super) fn started(&mut self, now: Now, job: &Cid, epoch: u64) -> Vec<Effect> {
+        if let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch)) {
+            execution.record.enter(now.at, JobStatus::Running, None);
+        }
+        Vec::new()
+    }
+
+    pub(super) fn said(&mut self, job: &Cid, epoch: u64, line: String) -> Vec<Effect> {
+        let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch))
+        else {
+            return Vec::new();
+        };
+        if execution.live.said.len() >= SAID_MAX {
+            execution.live.said.remove(0);
+        }
+        execution.live.said.push(line);
+        let sequence = execution.live.sequence;
+        // A timer for a later moment is made stale by numbering the update anew.
+        if execution.live.said.len() > 1 {
+            return Vec::new();
+        }
+        execution.live.sequence = sequence + 1;
+        execution.live.beat = Some(sequence + 1);
+        vec![Effect::Wake {
+            timer: Timer::Beat { job: *job, epoch, sequence: sequence + 1 },
+            after: SAID_BEAT,
+        }]
+    }
+
+    /// Times the first update after an assignment.
+    pub(super) fn next_beat(&mut self, job: &Cid, epoch: u64) -> Effect {
+        let sequence = self.executions.get_mut(job).map_or(0, |execution| {
+            execution.live.beat = Some(execution.live.sequence);
+            execution.live.sequence
+        });
+        Effect::Wake { timer: Timer::Beat { job: *job, epoch, sequence }, after: FIRST_BEAT }
+    }
+
+    /// Sends the status update that is due, and times the one after it.
+    pub(super) fn beat(&mut self, now: Now, job: &Cid, epoch: u64, sequence: u64) -> Vec<Effect> {
+        let (me, signer) = (self.me, std::sync::Arc::clone(&self.signer));
+        let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch))
+        else {
+            return Vec::new();
+        };
+        if execution.live.beat != Some(sequence) {
+            return Vec::new();
+        }
+        let third = Duration::from_millis(execution.record.lease_seconds.saturating_mul(1_000) / 3);
+        let update = JobStatusUpdate {
+            announcement_id: *job,
+            executor_did: me,
+            p2p_job_status: execution.record.state.clone(),
+            progress_ppm: None,
+            details: (!execution.live.said.is_empty()).then(|| execution.live.said.join("\n")),
+            lease_epoch: epoch,
+            sequence,
+            timestamp: now.at,
+        };
+        execution.live.said.clear();
+        let Ok(signed) = icn_protocol::sign(update, signer.as_ref()) else { return Vec::new() };
+        execution.live.sent.insert(sequence, now.tick);
+        while execution.live.sent.len() > 16 {
+            execution.live.sent.pop_first();
+        }
+        execution.live.sequence = sequence + 1;
+        execution.live.beat = Some(sequence + 1);
+        let request = RequestId::Status { job: *job, epoch, sequence };
+        vec![
+            Effect::Send {
+                to: execution.record.originator,
+                bytes: signed.into_wire(),
+                request,
+                patience: third,
+            },
+            Effect::Wake { timer: Timer::Beat { job: *job, epoch, sequence: sequence + 1 }, after: third },
+        ]
+    }
+
+    pub(super) fn status_answered(
+        &mut self,
+        now: Now,
+        job: &Cid,
+        epoch: u64,
+        sequence: u64,
+        answer: Answer,
+    ) -> Vec<Effect> {
+        let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch))
+        else {
+            return Vec::new();
+        };
+        let Some(sent) = execution.live.sent.remove(&sequence) else { return Vec::new() };
+        match answer {
+            Answer::Response(Response::Ack) => {
+                let lease = Duration::from_secs(execution.record.lease_seconds);
+                // Counted from sending, so that it is over here before it is over at the originator.
+                execution.live.lease_until = execution.live.lease_until.max(sent.plus(lease));
+                Vec::new()
+            }
+            Answer::Response(Response::Refused {
+                code:
+                    RefusalCode::WrongEpoch
+                    | RefusalCode::NotAssigned
+                    | RefusalCode::UnknownJob
+                    | RefusalCode::Finished,
+                message,
+            }) => {
+                let message = format!("the originator says that the lease is over: {message}");
+                self.stop(job, epoch, End::NodeFault, "superseded", message)
+            }
+            Answer::Response(Response::Refused { .. }) | Answer::Silent => {
+                // Another try well before the lease is over; until then the guest goes on.
+                let left = now.tick.until(execution.live.lease_until);
+                let after = Duration::from_millis((left.as_millis() / 4).clamp(50, 1_000));
+                let next = execution.live.sequence + 1;
+                execution.live.sequence = next;
+                execution.live.beat = Some(next);
+                vec![Effect::Wake { timer: Timer::Beat { job: *job, epoch, sequence: next }, after }]
+            }
+        }
+    }
+
+    pub(super) fn lease_ends(&mut self, now: Now, job: &Cid, epoch: u64) -> Vec<Effect> {
+        let Some(execution) = self.executions.get(job).filter(|execution| is_open(execution, epoch)) else {
+            return Vec::new();
+        };
+        let until = execution.live.lease_until;
+        if until > now.tick {
+            return vec![Effect::Wake {
+                timer: Timer::LeaseEnds { job: *job, epoch },
+                after: now.tick.until(until),
+            }];
+        }
+        let message = "the originator could not be reached for the length of the lease".to_owned();
+        self.stop(job, epoch, End::NodeFault, "lease_lost", message)
+    }
+
+    pub(super) fn hear_cancel(&mut self, ticket: u64, cancel: &CancelJob) -> Vec<Effect> {
+        let refuse = |code, message: &str| {
+            vec![Effect::Reply { ticket, response: Response::refused(code, message.to_owned()) }]
+        };
+        let job = cancel.announcement_id;
+        let Some(execution) = self.executions.get(&job) else {
+            if self.offers.get(&job).is_some_and(|offer| offer.originator == cancel.originator_did) {
+                self.offers.remove(&job);
+            }
+            return refuse(RefusalCode::UnknownJob, "this node does not run this job");
+        };
+        if execution.record.originator != cancel.originator_did {
+            return refuse(RefusalCode::NotAuthorised, "only the originator can cancel a job");
+        }
+        let epoch = execution.record.epoch;
+        if cancel.lease_epoch.is_some_and(|wanted| wanted != epoch) {
+            return refuse(RefusalCode::WrongEpoch, "the cancellation is for another lease epoch");
+        }
+        let mut effects = vec![Effect::Reply { ticket, response: Response::Ack }];
+        let reason = cancel.reason.clone().unwrap_or_else(|| "the originator cancelled".into());
+        effects.extend(self.stop(&job, epoch, End::Cancelled, "cancelled", reason));
+        effects
+    }
+
+    /// Stops an execution once; its end will carry the first reason given.
+    pub(super) fn stop(
+        &mut self,
+        job: &Cid,
+        epoch: u64,
+        end: End,
+        code: &'static str,
+        message: String,
+    ) -> Vec<Effect> {
+        let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch))
+        else {
+            return Vec::new();
+        };
+        if execution.live.stopping.is_some() {
+            return Vec::new();
+        }
+        execution.live.stopping = Some((end, code, message));
+        vec![Effect::Stop { job: *job, epoch }]
+    }
+}

@@ -1,0 +1,255 @@
+//! Deciding whether to bid, and being bound by it.
+
+use icn_protocol::{
+    JobAnnouncement, JobAssignment, JobBid, JobDecline, JobInterest, JobStatus, MeshJobParams, RefusalCode,
+    Response, WorkflowType,
+};
+use icn_types::Cid;
+
+use super::{Execution, Executor, Live, WAITING_MAX};
+use crate::clock::Now;
+use crate::effect::{Effect, Persist, RequestId, Timer};
+use crate::placement::{self, Candidate, Ineligible};
+use crate::record::{ExecutionRecord, OfferRecord};
+
+impl Executor {
+    pub(super) fn hear_announcement(
+        &mut self,
+        now: Now,
+        announcement: JobAnnouncement,
+        blobs_held: Vec<Cid>,
+    ) -> Vec<Effect> {
+        if self.draining || self.is_busy_with(&announcement.announcement_id) {
+            return Vec::new();
+        }
+        if let Err(reason) = self.would_run(&announcement.job_params) {
+            return if announcement.explain == Some(true) {
+                self.decline(now, &announcement, &reason)
+            } else {
+                Vec::new()
+            };
+        }
+        if self.is_full() || self.offers.len() >= self.config.offers_max {
+            return self.wait_for_a_place(now, announcement);
+        }
+        self.bid(now, &announcement, blobs_held)
+    }
+
+    fn is_busy_with(&self, job: &Cid) -> bool {
+        self.executions.get(job).is_some_and(|execution| execution.record.receipt.is_none())
+    }
+
+    /// Applies this node's own rules: the job's policy, its limits, what this version can run.
+    fn would_run(&self, params: &MeshJobParams) -> Result<(), Ineligible> {
+        let no = |detail: &str| Err(Ineligible { code: RefusalCode::Unsupported, detail: detail.to_owned() });
+        if params.workflow_type != WorkflowType::SingleWasmModule {
+            return no("this node runs single modules only");
+        }
+        if params.is_interactive {
+            return no("this node runs no interactive jobs");
+        }
+        let candidate = Candidate {
+            did: &self.me,
+            region: self.config.region.as_ref(),
+            capacity: &self.config.capacity,
+            price: self.config.price.as_ref(),
+            // What the originator thinks of this node is for the originator to say.
+            reputation: u64::MAX,
+        };
+        placement::eligible(params, &candidate)
+    }
+
+    fn bid(&mut self, now: Now, announcement: &JobAnnouncement, blobs_held: Vec<Cid>) -> Vec<Effect> {
+        let job = announcement.announcement_id;
+        let waiting = self.open_len().saturating_sub(self.config.running_max);
+        let expires_at = now.at.plus(self.config.bid_validity);
+        let bid = JobBid {
+            announcement_id: job,
+            executor_did: self.me,
+            executor_peer_id: icn_identity::peer_id(&self.me),
+            price: self.config.price.clone(),
+            region: self.config.region.clone(),
+            timestamp: now.at,
+            bid_expires_at: Some(expires_at),
+            available_resources: Some(self.config.capacity.0.clone()),
+            queue_depth: Some(waiting as u64),
+            estimated_start_ms: None,
+            blobs_held,
+        };
+        let Ok(signed) = icn_protocol::sign(bid, self.signer.as_ref()) else { return Vec::new() };
+        let offer = OfferRecord {
+            job,
+            originator: announcement.originator_did,
+            params: announcement.job_params.bytes().to_vec(),
+            bid_cid: signed.cid(),
+            price: self.config.price.clone(),
+            expires_at,
+        };
+        self.offers.insert(job, offer.clone());
+        vec![
+            Effect::Persist(vec![Persist::Offer(offer)]),
+            self.tell(announcement, signed.into_wire()),
+            Effect::Wake { timer: Timer::BidExpires { job }, after: self.config.bid_validity },
+        ]
+    }
+
+    fn decline(&self, now: Now, announcement: &JobAnnouncement, reason: &Ineligible) -> Vec<Effect> {
+        let decline = JobDecline {
+            announcement_id: announcement.announcement_id,
+            executor_did: self.me,
+            code: reason.code.clone(),
+            detail: Some(reason.detail.clone()),
+            timestamp: now.at,
+        };
+        let signed = icn_protocol::sign(decline, self.signer.as_ref());
+        signed.ok().map(|signed| self.tell(announcement, signed.into_wire())).into_iter().collect()
+    }
+
+    /// Remembers a job that would suit, tells its originator so, and bids when a place is free.
+    fn wait_for_a_place(&mut self, now: Now, announcement: JobAnnouncement) -> Vec<Effect> {
+        let id = announcement.announcement_id;
+        self.waiting.retain(|waiting| waiting.announcement_id != id);
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        let interest = JobInterest { announcement_id: id, executor_did: self.me, timestamp: now.at };
+        let signed = icn_protocol::sign(interest, self.signer.as_ref());
+        let effects =
+            signed.ok().map(|signed| self.tell(&announcement, signed.into_wire())).into_iter().collect();
+        self.waiting.push_back(announcement);
+        effects
+    }
+
+    /// Bids for jobs that had to wait, as far as places are free and bidding was not closed in the meantime.
+    pub(super) fn bid_for_waiting(&mut self, now: Now) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while !self.draining && !self.is_full() && self.offers.len() < self.config.offers_max {
+            let Some(announcement) = self.waiting.pop_front() else { break };
+            let open_for = announcement.bidding_duration.unwrap_or(self.config.bid_validity);
+            if announcement.timestamp.plus(open_for) > now.at {
+                effects.extend(self.hear_announcement(now, announcement, Vec::new()));
+                break;
+            }
+        }
+        effects
+    }
+
+    fn tell(&self, announcement: &JobAnnouncement, bytes: Vec<u8>) -> Effect {
+        let (to, patience) = (announcement.originator_did, self.config.patience);
+        Effect::Send { to, bytes, request: RequestId::Forget, patience }
+    }
+
+    pub(super) fn bid_expired(&mut self, now: Now, job: &Cid) -> Vec<Effect> {
+        match self.offers.get(job) {
+            Some(offer) if offer.expires_at <= now.at => {
+                self.offers.remove(job);
+                vec![Effect::Note(vec![Persist::OfferGone(*job)])]
+            }
+            Some(offer) => {
+                let after = offer.expires_at.since(now.at);
+                vec![Effect::Wake { timer: Timer::BidExpires { job: *job }, after }]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn hear_assignment(
+        &mut self,
+        now: Now,
+        ticket: u64,
+        assignment: &JobAssignment,
+        cid: Cid,
+        block: Vec<u8>,
+    ) -> Vec<Effect> {
+        let job = assignment.announcement_id;
+        let offer = match self.may_accept(now, assignment, &cid) {
+            Ok(Some(offer)) => offer,
+            // The same assignment again, after its first answer was lost with this process's memory.
+            Ok(None) => return vec![Effect::Reply { ticket, response: Response::Ack }],
+            Err((code, message)) => {
+                return vec![Effect::Reply { ticket, response: Response::refused(code, message) }];
+            }
+        };
+        self.offers.remove(&job);
+        let lease = icn_types::Duration::from_secs(assignment.lease_seconds);
+        let mut record = ExecutionRecord {
+            version: 1,
+            job,
+            originator: assignment.originator_did,
+            epoch: assignment.lease_epoch,
+            lease_seconds: assignment.lease_seconds,
+            assignment_cid: cid,
+            assignment: block.clone(),
+            params: offer.params.clone(),
+            price: offer.price,
+            state: JobStatus::Assigned,
+            accepted_at: now.at,
+            receipt_cid: None,
+            receipt: None,
+            delivered: false,
+            history: Vec::new(),
+        };
+        record.enter(now.at, JobStatus::Assigned, Some(format!("epoch {}", assignment.lease_epoch)));
+        record.enter(now.at, JobStatus::PreparingExecution, None);
+        let live = Live { lease_until: now.tick.plus(lease), sequence: 1, ..Live::default() };
+        self.executions.insert(job, Execution { record: record.clone(), live });
+        let epoch = record.epoch;
+        let params_block = Persist::Block { cid: Cid::of_dag_cbor(&offer.params), bytes: offer.params };
+        vec![
+            Effect::Persist(vec![
+                Persist::Block { cid, bytes: block },
+                params_block,
+                Persist::Execution(Box::new(record.clone())),
+                Persist::OfferGone(job),
+            ]),
+            Effect::Reply { ticket, response: Response::Ack },
+            Effect::Start { record: Box::new(record) },
+            self.next_beat(&job, epoch),
+            Effect::Wake { timer: Timer::LeaseEnds { job, epoch }, after: lease },
+        ]
+    }
+
+    /// Checks that this node bid for what it is assigned, and that no newer lease is known.
+    fn may_accept(
+        &self,
+        now: Now,
+        assignment: &JobAssignment,
+        cid: &Cid,
+    ) -> Result<Option<OfferRecord>, (RefusalCode, String)> {
+        let job = assignment.announcement_id;
+        if assignment.executor_did != self.me {
+            return Err((RefusalCode::WrongRecipient, "this assignment is for another executor".into()));
+        }
+        if let Some(known) = self.executions.get(&job) {
+            if known.record.assignment_cid == *cid {
+                return Ok(None);
+            }
+            if known.record.epoch >= assignment.lease_epoch || known.record.receipt.is_none() {
+                let message = format!("this node has or had lease epoch {} of this job", known.record.epoch);
+                return Err((RefusalCode::WrongEpoch, message));
+            }
+        }
+        if self.draining {
+            return Err((RefusalCode::ShuttingDown, "this node is shutting down".into()));
+        }
+        let Some(offer) = self.offers.get(&job).filter(|offer| offer.bid_cid == assignment.bid_cid) else {
+            return Err((RefusalCode::UnknownBid, "this node has no such bid, or it expired".into()));
+        };
+        if offer.expires_at <= now.at {
+            return Err((RefusalCode::ExpiredBid, format!("the bid expired at {}", offer.expires_at)));
+        }
+        if offer.originator != assignment.originator_did {
+            return Err((RefusalCode::NotAuthorised, "only who announced the job can assign it".into()));
+        }
+        if Cid::of_dag_cbor(&offer.params) != assignment.params_cid {
+            return Err((
+                RefusalCode::Malformed,
+                "the assignment names other parameters than the announcement".into(),
+            ));
+        }
+        if self.is_full() {
+            return Err((RefusalCode::Busy, "this node has taken other jobs since it bid".into()));
+        }
+        Ok(Some(offer.clone()))
+    }
+}

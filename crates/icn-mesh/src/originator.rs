@@ -1,0 +1,435 @@
+//! The side that submits a job, chooses who runs it, and accepts one receipt.
+
+mod assignment;
+mod bidding;
+mod settlement;
+mod why;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use icn_identity::Signer;
+use icn_protocol::{
+    ExecutionReceiptAvailable, JobBid, JobDecline, JobInterest, JobStatus, JobStatusUpdate, MeshJobParams,
+    NodeCapability, Params, ProtocolError, Response,
+};
+use icn_types::{Cid, Did, Duration, StandardJobStatus};
+
+pub use self::why::Standing;
+use crate::clock::{Now, Tick};
+use crate::directory::Directory;
+use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
+use crate::placement::Placement;
+use crate::record::{Failure, JobRecord};
+use crate::track::Track;
+
+/// How many final jobs stay in memory to answer latecomers.
+const FINAL_MAX: usize = 1_024;
+
+/// The figures by which an originator acts.
+#[derive(Debug, Clone)]
+pub struct OriginatorConfig {
+    /// The length of a lease. Wire default 10 s.
+    pub lease: Duration,
+    /// How much longer than the lease the originator waits before it reassigns.
+    pub lease_grace: Duration,
+    /// How long one try of an assignment may stay unanswered.
+    pub assignment_patience: Duration,
+    /// How often an assignment is sent before its executor counts as silent.
+    pub assignment_tries: u32,
+    /// How many assignments a job may have before it fails.
+    pub assignments_max: u64,
+    /// How long a job waits for an executor before it fails.
+    pub bidding_duration: Duration,
+    /// How often an unanswered announcement is repeated.
+    pub reannounce: Duration,
+    /// How many bids of one job are kept. Full: the bid is refused.
+    pub bids_max: usize,
+    /// How many jobs may be open at once. Full: submission is refused.
+    pub open_max: usize,
+    /// How often a receipt that cannot be fetched is tried again.
+    pub refetches_max: u32,
+}
+
+impl Default for OriginatorConfig {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(10),
+            lease_grace: Duration::from_secs(1),
+            assignment_patience: Duration::from_secs(2),
+            assignment_tries: 3,
+            assignments_max: 8,
+            bidding_duration: Duration::from_secs(600),
+            reannounce: Duration::from_secs(120),
+            bids_max: 256,
+            open_max: 10_000,
+            refetches_max: 8,
+        }
+    }
+}
+
+/// A job to be submitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// What to run; its nonce makes the job's id unique.
+    pub params: MeshJobParams,
+    /// Whether this node's own executor stays out of it.
+    pub remote: bool,
+}
+
+/// Why a job cannot be submitted.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The bound on open jobs is reached.
+    #[error("{0} jobs are open already: wait for some to end or cancel them")]
+    Full(usize),
+    /// The parameters break a rule of the protocol.
+    #[error("the job's parameters are not valid")]
+    Invalid(#[from] ProtocolError),
+    /// The placement policy is not known.
+    #[error("{0}")]
+    Placement(String),
+}
+
+/// What can go wrong between the announcement of a receipt and its acceptance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// Somebody has to be asked again: the receipt or an output is not to be had now.
+    Unavailable(String),
+    /// The receipt does not hold, for the reason given.
+    Invalid(String),
+}
+
+/// What happens to an originator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OriginatorEvent {
+    /// An executor advertises itself.
+    Capability(Box<NodeCapability>),
+    /// A peer subscribed to the topic of announcements.
+    ListenerAppeared,
+    /// A bid came in; its signature holds.
+    Bid {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The bid.
+        bid: Box<JobBid>,
+        /// The CID of the signed bid.
+        cid: Cid,
+    },
+    /// An executor will not bid; its signature holds.
+    Decline {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The refusal.
+        decline: JobDecline,
+    },
+    /// An executor would like to bid later; its signature holds.
+    Interest {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The interest.
+        interest: JobInterest,
+    },
+    /// A status update came in; its signature holds.
+    Status {
+        /// Where its answer goes.
+        ticket: u64,
+        /// The update.
+        update: Box<JobStatusUpdate>,
+    },
+    /// A receipt is available; the announcement's signature holds.
+    ReceiptAvailable {
+        /// Where its answer goes; absent when it came by gossip.
+        ticket: Option<u64>,
+        /// The announcement.
+        available: Box<ExecutionReceiptAvailable>,
+    },
+    /// A fetch ended.
+    ReceiptFetched {
+        /// The job.
+        job: Cid,
+        /// The receipt.
+        cid: Cid,
+        /// Who announced it.
+        executor: Did,
+        /// The verified receipt, its outputs stored; or why not.
+        result: Result<Box<icn_protocol::ExecutionReceipt>, FetchFailure>,
+    },
+    /// An answer to a direct message came in, or did not.
+    Answered {
+        /// Which message.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// The user takes a job back.
+    Cancel {
+        /// The job.
+        job: Cid,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A timer fired.
+    Fired(Timer),
+}
+
+/// A job in memory: what is on disk, and what only matters while the process lives.
+#[derive(Debug)]
+struct Job {
+    record: JobRecord,
+    params: Params,
+    placement: Placement,
+    live: Live,
+}
+
+#[derive(Debug, Default)]
+struct Live {
+    /// Whether bids are being compared now, and since when.
+    bidding_since: Option<Tick>,
+    /// Whether the closing of the window is timed already.
+    closing: bool,
+    /// How often the current assignment was sent.
+    tries: u32,
+    /// When the current executor was last heard.
+    heard: Tick,
+    /// Since when the guest runs, as far as is known.
+    running_since: Option<Tick>,
+    /// The newest status update seen.
+    sequence: u64,
+    /// The receipt that is being fetched, and how often that was tried.
+    fetching: Option<(Cid, u32)>,
+    /// Where the receipt can be had besides its executor.
+    providers: Vec<String>,
+}
+
+/// The originator's machine. See the crate's documentation for what it promises.
+pub struct Originator {
+    me: Did,
+    signer: Arc<dyn Signer>,
+    config: OriginatorConfig,
+    jobs: BTreeMap<Cid, Job>,
+    finals: VecDeque<Cid>,
+    directory: Directory,
+    tracks: BTreeMap<Did, Track>,
+}
+
+impl Originator {
+    /// Makes a machine without jobs.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, config: OriginatorConfig) -> Self {
+        Self {
+            me: signer.did(),
+            signer,
+            config,
+            jobs: BTreeMap::new(),
+            finals: VecDeque::new(),
+            directory: Directory::default(),
+            tracks: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a job on from disk after a restart. Nothing is forgotten: an open auction is announced again, an assignment
+    /// gets a whole lease to be heard of, an announced receipt is fetched.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn restore(&mut self, now: Now, record: JobRecord) -> Vec<Effect> {
+        let Ok(params) = Params::from_bytes(&record.params) else { return Vec::new() };
+        self.remember_track(&record);
+        if record.status.is_final() {
+            return Vec::new();
+        }
+        let id = record.id;
+        let placement = placement_of(&params).unwrap_or_default();
+        let live = Live { heard: now.tick, ..Live::default() };
+        let mut job = Job { record, params, placement, live };
+        job.record.say(now.at, "Note", Some("the originator was started again".into()));
+        let state = job.record.state.clone();
+        self.jobs.insert(id, job);
+        match state {
+            JobStatus::AwaitingAssignmentConfirmation => self.resume_assignment(now, &id),
+            JobStatus::Assigned
+            | JobStatus::PreparingExecution
+            | JobStatus::Running
+            | JobStatus::AwaitingInputs
+            | JobStatus::ProducingOutputs
+            | JobStatus::Completed
+            | JobStatus::Failed
+            | JobStatus::ReceiptGenerated => self.resume_lease(&id),
+            JobStatus::PendingAnnouncement
+            | JobStatus::Announced
+            | JobStatus::BiddingOpen
+            | JobStatus::BiddingClosed
+            | JobStatus::ReceiptAnchored
+            | JobStatus::Cancelled
+            | JobStatus::Other(_) => self.open_bidding(now, &id, None),
+        }
+    }
+
+    /// Takes a job on from its user: it is durable before anybody hears of it.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing is changed then.
+    pub fn submit(&mut self, now: Now, submission: Submission) -> Result<(Cid, Vec<Effect>), SubmitError> {
+        let open = self.open_len();
+        if open >= self.config.open_max {
+            return Err(SubmitError::Full(open));
+        }
+        let Submission { params, remote } = submission;
+        let placement = placement_of(&params).map_err(SubmitError::Placement)?;
+        let params = Params::new(params)?;
+        let id = icn_protocol::announcement_id(&params, &self.me);
+        let mut record = JobRecord {
+            version: 1,
+            id,
+            params: params.bytes().to_vec(),
+            remote,
+            submitted_at: now.at,
+            state: JobStatus::PendingAnnouncement,
+            status: StandardJobStatus::Pending,
+            round: 0,
+            bids: Vec::new(),
+            declines: Vec::new(),
+            assignments: Vec::new(),
+            receipt_cid: None,
+            receipt: None,
+            failure: None,
+            cancelled: None,
+            history: Vec::new(),
+        };
+        record.enter(now.at, JobStatus::PendingAnnouncement, Some("submitted".into()));
+        let params_block = Persist::Block { cid: params.cid(), bytes: params.bytes().to_vec() };
+        self.jobs.insert(id, Job { record, params, placement, live: Live::default() });
+        let effects = self.open_bidding(now, &id, Some(params_block));
+        Ok((id, effects))
+    }
+
+    /// Advances the machine by one event. Never blocks, never fails; input out of place has no effects.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn handle(&mut self, now: Now, event: OriginatorEvent) -> Vec<Effect> {
+        match event {
+            OriginatorEvent::Capability(capability) => self.hear_capability(now, &capability),
+            OriginatorEvent::ListenerAppeared => self.announce_waiting(now),
+            OriginatorEvent::Bid { ticket, bid, cid } => self.hear_bid(now, ticket, &bid, cid),
+            OriginatorEvent::Decline { ticket, decline } => {
+                let code = decline.code.as_str().to_owned();
+                self.hear_decline(
+                    now,
+                    ticket,
+                    &decline.announcement_id,
+                    decline.executor_did,
+                    code,
+                    decline.detail,
+                )
+            }
+            OriginatorEvent::Interest { ticket, interest } => {
+                let (job, executor) = (interest.announcement_id, interest.executor_did);
+                self.hear_decline(now, ticket, &job, executor, "interest".into(), None)
+            }
+            OriginatorEvent::Status { ticket, update } => self.hear_status(now, ticket, &update),
+            OriginatorEvent::ReceiptAvailable { ticket, available } => {
+                self.hear_receipt(now, ticket, &available)
+            }
+            OriginatorEvent::ReceiptFetched { job, cid, executor, result } => {
+                self.receipt_fetched(now, &job, cid, executor, result)
+            }
+            OriginatorEvent::Answered { request, answer } => self.answered(now, request, answer),
+            OriginatorEvent::Cancel { job, reason } => self.cancel(now, &job, reason),
+            OriginatorEvent::Fired(timer) => self.fired(now, timer),
+        }
+    }
+
+    fn answered(&mut self, now: Now, request: RequestId, answer: Answer) -> Vec<Effect> {
+        match request {
+            RequestId::Assignment { job, epoch } => self.assignment_answered(now, &job, epoch, answer),
+            RequestId::Cancel { job, epoch } => self.cancel_answered(&job, epoch, &answer),
+            RequestId::Forget | RequestId::Status { .. } | RequestId::Receipt { .. } => Vec::new(),
+        }
+    }
+
+    fn fired(&mut self, now: Now, timer: Timer) -> Vec<Effect> {
+        match timer {
+            Timer::BiddingCloses { job, round } => self.bidding_closes(now, &job, round),
+            Timer::Reannounce { job, round } => self.reannounce(now, &job, round),
+            Timer::BiddingFails { job } => self.bidding_fails(now, &job),
+            Timer::LeaseChecked { job, epoch } => self.check_lease(now, &job, epoch),
+            Timer::RefetchReceipt { job, epoch } => self.refetch(&job, epoch),
+            Timer::ResendAssignment { job, epoch } => self.resend_assignment(&job, epoch),
+            Timer::ResendCancel { job, epoch } => self.resend_cancel(now, &job, epoch),
+            Timer::BidExpires { .. }
+            | Timer::Beat { .. }
+            | Timer::LeaseEnds { .. }
+            | Timer::ResendReceipt { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns a job that is in memory: every open one and the newest final ones.
+    #[must_use]
+    pub fn job(&self, id: &Cid) -> Option<&JobRecord> {
+        self.jobs.get(id).map(|job| &job.record)
+    }
+
+    /// Returns how many jobs are not final.
+    #[must_use]
+    pub fn open_len(&self) -> usize {
+        self.jobs.len().saturating_sub(self.finals.len())
+    }
+
+    /// Returns the executors heard of.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    fn reputation(&self, executor: &Did) -> u64 {
+        self.tracks.get(executor).copied().unwrap_or_default().reputation()
+    }
+
+    fn remember_track(&mut self, record: &JobRecord) {
+        for bid in &record.bids {
+            let track = self.tracks.entry(bid.executor).or_default();
+            match bid.outcome.as_deref() {
+                Some("kept") => track.kept += 1,
+                Some("lost" | "broken") => track.broken += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends a job: the record is final, durable, then told.
+    fn finish(&mut self, id: &Cid, more: Vec<Persist>) -> Vec<Effect> {
+        let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
+        job.live = Live::default();
+        let mut writes = more;
+        writes.push(Persist::Job(Box::new(job.record.clone())));
+        self.finals.push_back(*id);
+        if self.finals.len() > FINAL_MAX
+            && let Some(oldest) = self.finals.pop_front()
+        {
+            self.jobs.remove(&oldest);
+        }
+        vec![Effect::Persist(writes), Effect::Changed { job: *id }]
+    }
+
+    /// Ends a job without a receipt.
+    fn fail(&mut self, now: Now, id: &Cid, code: &str, message: String) -> Vec<Effect> {
+        let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
+        let cancelled = job.record.cancelled.is_some();
+        let state = if cancelled { JobStatus::Cancelled } else { JobStatus::Failed };
+        job.record.status = if cancelled { StandardJobStatus::Cancelled } else { StandardJobStatus::Failed };
+        job.record.enter(now.at, state, Some(message.clone()));
+        job.record.failure = Some(Failure { code: code.to_owned(), message });
+        self.finish(id, Vec::new())
+    }
+}
+
+fn placement_of(params: &MeshJobParams) -> Result<Placement, String> {
+    match params.execution_policy.as_ref().and_then(|policy| policy.placement.as_deref()) {
+        Some(name) => name.parse(),
+        None => Ok(Placement::default()),
+    }
+}
+
+/// Answers a direct message with an acknowledgement.
+fn ack(ticket: u64) -> Effect {
+    Effect::Reply { ticket, response: Response::Ack }
+}
