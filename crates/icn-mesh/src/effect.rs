@@ -47,8 +47,10 @@ pub enum RequestId {
 pub enum Answer {
     /// The peer answered.
     Response(Response),
-    /// Nothing came in time, or the peer cannot be reached.
+    /// Nothing came in time: the peer may have received the message all the same.
     Silent,
+    /// The peer cannot be reached, and has certainly not received this message.
+    Unsent,
 }
 
 /// What a machine waits for. Each names what it belongs to, so that a stale one has no effect.

@@ -282,6 +282,18 @@ impl Executor {
         self.executions.values().filter(|execution| execution.record.receipt.is_none()).count()
     }
 
+    /// Returns how many receipts the originator has not acknowledged yet.
+    #[must_use]
+    pub fn undelivered_len(&self) -> usize {
+        self.executions.values().filter(|execution| !execution.record.delivered).count()
+    }
+
+    /// Returns how many bids bind this node.
+    #[must_use]
+    pub fn offers_len(&self) -> usize {
+        self.offers.len()
+    }
+
     /// Signs what this node offers, to be published.
     #[must_use]
     pub fn advertisement(&self, at: Timestamp, alias: Option<String>) -> Option<Vec<u8>> {

@@ -22,7 +22,7 @@ pub use crate::directory::{Directory, KnownExecutor};
 pub use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
 pub use crate::executor::{ExecutionReport, Executor, ExecutorConfig, ExecutorEvent};
 pub use crate::originator::{
-    FetchFailure, Originator, OriginatorConfig, OriginatorEvent, Submission, SubmitError,
+    FetchFailure, Originator, OriginatorConfig, OriginatorEvent, Standing, Submission, SubmitError,
 };
 pub use crate::placement::{Ineligible, Placement, Scored};
 pub use crate::record::{

@@ -190,12 +190,16 @@ struct Live {
     closing: bool,
     /// How often the current assignment was sent.
     tries: u32,
-    /// When the current executor was last heard.
+    /// When the current executor was last heard; before it answers, when the assignment was last sent.
     heard: Tick,
+    /// Whether the current assignment may have reached its executor.
+    may_have_arrived: bool,
     /// Since when the guest runs, as far as is known.
     running_since: Option<Tick>,
     /// The newest status update seen.
-    sequence: u64,
+    sequence: Option<u64>,
+    /// Since when this process tries to take the job back.
+    cancelling_since: Option<Tick>,
     /// The receipt that is being fetched, and how often that was tried.
     fetching: Option<(Cid, u32)>,
     /// Where the receipt can be had besides its executor.
@@ -234,12 +238,15 @@ impl Originator {
     pub fn restore(&mut self, now: Now, record: JobRecord) -> Vec<Effect> {
         let Ok(params) = Params::from_bytes(&record.params) else { return Vec::new() };
         self.remember_track(&record);
-        if record.status.is_final() {
-            return Vec::new();
-        }
         let id = record.id;
         let placement = placement_of(&params).unwrap_or_default();
-        let live = Live { heard: now.tick, ..Live::default() };
+        if record.status.is_final() {
+            self.jobs.insert(id, Job { record, params, placement, live: Live::default() });
+            self.keep_final(id);
+            return Vec::new();
+        }
+        let cancelling_since = record.cancelled.as_ref().map(|_| now.tick);
+        let live = Live { heard: now.tick, cancelling_since, ..Live::default() };
         let mut job = Job { record, params, placement, live };
         job.record.say(now.at, "Note", Some("the originator was started again".into()));
         let state = job.record.state.clone();
@@ -253,18 +260,19 @@ impl Originator {
             | JobStatus::ProducingOutputs
             | JobStatus::Completed
             | JobStatus::Failed
-            | JobStatus::ReceiptGenerated => self.resume_lease(&id),
+            | JobStatus::ReceiptGenerated
+            // Only the report of an executor, whose lease goes on, puts an open job into one of these.
+            | JobStatus::ReceiptAnchored
+            | JobStatus::Cancelled
+            | JobStatus::Other(_) => self.resume_lease(now, &id),
             JobStatus::PendingAnnouncement
             | JobStatus::Announced
             | JobStatus::BiddingOpen
-            | JobStatus::BiddingClosed
-            | JobStatus::ReceiptAnchored
-            | JobStatus::Cancelled
-            | JobStatus::Other(_) => self.open_bidding(now, &id, None),
+            | JobStatus::BiddingClosed => self.open_bidding(now, &id, None),
         }
     }
 
-    /// Takes a job on from its user: it is durable before anybody hears of it.
+    /// Takes a job on from its user: it is durable before anybody hears of it. One that is known already stays as it is.
     ///
     /// # Errors
     ///
@@ -278,6 +286,9 @@ impl Originator {
         let placement = placement_of(&params).map_err(SubmitError::Placement)?;
         let params = Params::new(params)?;
         let id = icn_protocol::announcement_id(&params, &self.me);
+        if self.jobs.contains_key(&id) {
+            return Ok((id, Vec::new()));
+        }
         let mut record = JobRecord {
             version: 1,
             id,
@@ -353,7 +364,7 @@ impl Originator {
             Timer::BiddingFails { job } => self.bidding_fails(now, &job),
             Timer::LeaseChecked { job, epoch } => self.check_lease(now, &job, epoch),
             Timer::RefetchReceipt { job, epoch } => self.refetch(&job, epoch),
-            Timer::ResendAssignment { job, epoch } => self.resend_assignment(&job, epoch),
+            Timer::ResendAssignment { job, epoch } => self.resend_assignment(now, &job, epoch),
             Timer::ResendCancel { job, epoch } => self.resend_cancel(now, &job, epoch),
             Timer::BidExpires { .. }
             | Timer::Beat { .. }
@@ -366,6 +377,11 @@ impl Originator {
     #[must_use]
     pub fn job(&self, id: &Cid) -> Option<&JobRecord> {
         self.jobs.get(id).map(|job| &job.record)
+    }
+
+    /// Forgets a job whose submission could not be written down: nobody has heard of it.
+    pub fn forget(&mut self, id: &Cid) {
+        self.jobs.remove(id);
     }
 
     /// Returns how many jobs are not final.
@@ -386,10 +402,9 @@ impl Originator {
 
     fn remember_track(&mut self, record: &JobRecord) {
         for bid in &record.bids {
-            let track = self.tracks.entry(bid.executor).or_default();
             match bid.outcome.as_deref() {
-                Some("kept") => track.kept += 1,
-                Some("lost" | "broken") => track.broken += 1,
+                Some("kept") => self.tracks.entry(bid.executor).or_default().kept += 1,
+                Some("lost" | "broken") => self.tracks.entry(bid.executor).or_default().broken += 1,
                 _ => {}
             }
         }
@@ -401,13 +416,17 @@ impl Originator {
         job.live = Live::default();
         let mut writes = more;
         writes.push(Persist::Job(Box::new(job.record.clone())));
-        self.finals.push_back(*id);
+        self.keep_final(*id);
+        vec![Effect::Persist(writes), Effect::Changed { job: *id }]
+    }
+
+    fn keep_final(&mut self, id: Cid) {
+        self.finals.push_back(id);
         if self.finals.len() > FINAL_MAX
             && let Some(oldest) = self.finals.pop_front()
         {
             self.jobs.remove(&oldest);
         }
-        vec![Effect::Persist(writes), Effect::Changed { job: *id }]
     }
 
     /// Ends a job without a receipt.

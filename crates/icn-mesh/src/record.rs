@@ -179,6 +179,14 @@ impl JobRecord {
     }
 }
 
+/// Cuts a text that is too long, between characters.
+pub(crate) fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
 /// Adds a turn; a full history loses its oldest line that is no state.
 fn push_turn(history: &mut Vec<Turn>, turn: Turn) {
     if history.len() >= HISTORY_MAX {

@@ -16,8 +16,8 @@ impl Track {
     /// one weighs as much as four kept.
     #[must_use]
     pub fn reputation(&self) -> u64 {
-        let weight = self.kept.saturating_add(self.broken.saturating_mul(4)).saturating_add(4);
-        self.kept.saturating_mul(1_000_000) / weight
+        let (kept, broken) = (u128::from(self.kept), u128::from(self.broken));
+        u64::try_from(kept * 1_000_000 / (kept + broken * 4 + 4)).unwrap_or(0)
     }
 }
 
@@ -32,6 +32,6 @@ mod tests {
         check(4, 0, 500_000);
         check(4, 1, 333_333);
         check(996, 0, 996_000);
-        check(u64::MAX, u64::MAX, 0);
+        check(u64::MAX, u64::MAX, 199_999);
     }
 }

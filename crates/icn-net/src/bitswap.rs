@@ -171,6 +171,10 @@ impl Exchange {
             *count -= 1;
             if *count == 0 {
                 readers.remove(&peer);
+                // What was read after the connection ended may have made a link anew.
+                if !self.shared.is_connected(peer) {
+                    lock(&self.links).remove(&peer);
+                }
             }
         }
     }
@@ -182,6 +186,9 @@ impl Exchange {
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(%peer, %error, "a Bitswap stream ends");
+                    if matches!(error, message::DecodeError::FrameTooLarge(_)) {
+                        self.report(peer, Misbehaviour::Major);
+                    }
                     return;
                 }
             };

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
@@ -18,7 +17,6 @@ pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DirectCodec;
 
-#[async_trait]
 impl Codec for DirectCodec {
     type Protocol = StreamProtocol;
     type Request = Bytes;
@@ -37,7 +35,10 @@ impl Codec for DirectCodec {
     {
         let response = read_to_end(io).await?;
         if response.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer ended the stream without a response"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the peer ended the stream without a response",
+            ));
         }
         Ok(response)
     }

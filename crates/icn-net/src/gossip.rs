@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use libp2p::gossipsub::{
-    Behaviour, ConfigBuilder, IdentTopic, MaxCountSubscriptionFilter, MessageAuthenticity, MessageId, PeerScoreParams,
-    PeerScoreThresholds, TopicHash, TopicScoreParams, TopicSubscriptionFilter, ValidationMode,
+    Behaviour, ConfigBuilder, IdentTopic, MaxCountSubscriptionFilter, MessageAuthenticity, MessageId,
+    PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams, TopicSubscriptionFilter,
+    ValidationMode,
 };
 use sha2::{Digest, Sha256};
 
@@ -16,8 +17,10 @@ use crate::error::NetError;
 /// The largest gossip message, in bytes.
 pub const GOSSIP_BYTES_MAX: usize = 256 * 1024;
 
-/// What the envelope around a message may take beside it, in bytes.
-const ENVELOPE_BYTES_MAX: usize = 1_024;
+/// What a frame may have beside its message, in bytes: the envelope, and one read of 8 KiB that belongs to the next
+/// frame, since the library measures all that it has buffered (libp2p-gossipsub 0.50, `validate_rpc_limits`) and would
+/// otherwise end the stream in a burst of large messages.
+const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
 /// Messages are fresh for five minutes and may be half a minute ahead; a repeat must still be known then.
 const DUPLICATE_CACHE: Duration = Duration::from_secs(7 * 60);
 /// The library's one second loses a third of a burst over TCP.
@@ -28,7 +31,8 @@ const QUEUE_LEN: usize = 16_384;
 const TOPICS_PER_PEER_MAX: usize = 256;
 
 /// Gossipsub with our filter.
-pub(crate) type Gossip = Behaviour<libp2p::gossipsub::IdentityTransform, MaxCountSubscriptionFilter<TopicFilter>>;
+pub(crate) type Gossip =
+    Behaviour<libp2p::gossipsub::IdentityTransform, MaxCountSubscriptionFilter<TopicFilter>>;
 
 /// Lets through the topics of this network.
 #[derive(Clone)]
@@ -83,8 +87,9 @@ pub(crate) fn behaviour(config: &Config) -> Result<Gossip, NetError> {
         max_subscriptions_per_request: TOPICS_PER_PEER_MAX,
     };
     let setup = |error: &str| NetError::Setup(error.to_owned());
-    let mut gossip = Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, settings, filter)
-        .map_err(setup)?;
+    let mut gossip =
+        Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, settings, filter)
+            .map_err(setup)?;
     gossip.with_peer_score(score(), thresholds()).map_err(|error| setup(&error))?;
     Ok(gossip)
 }
@@ -93,7 +98,7 @@ pub(crate) fn behaviour(config: &Config) -> Result<Gossip, NetError> {
 pub(crate) fn subscribe(gossip: &mut Gossip, topic: &str) -> Result<(), NetError> {
     let ident = IdentTopic::new(topic);
     gossip.subscribe(&ident).map_err(|_| NetError::Topic(topic.to_owned()))?;
-    gossip.set_topic_params(&ident, topic_score()).map_err(|error| NetError::Setup(error.to_owned()))
+    gossip.set_topic_params(ident, topic_score()).map_err(|error| NetError::Setup(error.to_owned()))
 }
 
 /// Scores: a peer earns at most 20 points; three invalid messages within minutes cost 90.
@@ -223,7 +228,8 @@ mod tests {
     fn what_waits_is_bounded() {
         let mut waiting = Waiting::default();
         let now = Instant::now();
-        let dropped: usize = (0..200u8).map(|n| waiting.push(now, "a".into(), vec![n; GOSSIP_BYTES_MAX].into())).sum();
+        let dropped: usize =
+            (0..200u8).map(|n| waiting.push(now, "a".into(), vec![n; GOSSIP_BYTES_MAX].into())).sum();
         assert_eq!(dropped, 200 - WAITING_BYTES_MAX / GOSSIP_BYTES_MAX);
         assert!(waiting.bytes <= WAITING_BYTES_MAX);
     }

@@ -121,10 +121,14 @@ impl Handle {
             return Err(RequestError::TooLarge);
         }
         let _turn = self.outbound.turn(peer).await.ok_or(RequestError::Full)?;
-        self.connect(peer).await.map_err(|error| match error {
-            NetError::Dial { reason, .. } => RequestError::NotConnected { peer, reason },
-            NetError::Closed => RequestError::Shutdown,
-            other => RequestError::NotConnected { peer, reason: other.to_string() },
+        self.connect(peer).await.map_err(|error| {
+            if let NetError::Dial { reason, .. } = error {
+                RequestError::NotConnected { peer, reason }
+            } else if matches!(error, NetError::Closed) {
+                RequestError::Shutdown
+            } else {
+                RequestError::NotConnected { peer, reason: error.to_string() }
+            }
         })?;
         self.shared.limits.outbound(peer).await;
         let answer = self.ask(|answer| Command::Request { peer, data, answer }).await;
@@ -199,7 +203,12 @@ impl Handle {
     /// # Errors
     ///
     /// See [`FetchError`].
-    pub async fn fetch_one(&self, cid: Cid, providers: Vec<PeerId>, timeout: Duration) -> Result<Bytes, FetchError> {
+    pub async fn fetch_one(
+        &self,
+        cid: Cid,
+        providers: Vec<PeerId>,
+        timeout: Duration,
+    ) -> Result<Bytes, FetchError> {
         let mut blocks = self.fetch(vec![cid], providers, timeout);
         blocks.recv().await.ok_or(FetchError::Shutdown)?.map(|(_, bytes)| bytes)
     }
@@ -215,7 +224,9 @@ impl Handle {
 
     /// Asks the DHT who has a block. Empty when nobody says so.
     pub async fn find_providers(&self, cid: &Cid) -> Vec<PeerId> {
-        self.ask(|answer| Command::FindProviders { key: cid.multihash_bytes(), answer }).await.unwrap_or_default()
+        self.ask(|answer| Command::FindProviders { key: cid.multihash_bytes(), answer })
+            .await
+            .unwrap_or_default()
     }
 
     /// Keeps a record and offers it to the nodes nearest to its key.
@@ -233,7 +244,8 @@ impl Handle {
 
     /// Looks a record up; values that the check refuses are left out.
     pub async fn get_record(&self, key: Vec<u8>) -> Vec<Bytes> {
-        let found = self.ask(|answer| Command::GetRecord { key: key.clone(), answer }).await.unwrap_or_default();
+        let found =
+            self.ask(|answer| Command::GetRecord { key: key.clone(), answer }).await.unwrap_or_default();
         self.checked(key, found).await
     }
 

@@ -11,8 +11,8 @@
 //! Follows `docs/protocol.md` section 4, the libp2p specifications (gossipsub v1.1 with `StrictNoSign`, Kademlia,
 //! identify, ping, mDNS) and Bitswap 1.2.0.
 
-pub mod bitswap;
 mod behaviour;
+pub mod bitswap;
 mod book;
 mod config;
 mod direct;

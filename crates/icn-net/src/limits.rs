@@ -43,7 +43,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(default: Constraints, messages_per_second_max: u32, bitswap_kib_per_second: u32) -> Self {
+    pub(crate) fn new(
+        default: Constraints,
+        messages_per_second_max: u32,
+        bitswap_kib_per_second: u32,
+    ) -> Self {
         Self {
             default,
             bitswap_kib_per_second,

@@ -35,12 +35,28 @@ impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let it = Self::default();
         registry.register("network_sessions_active", "Peers connected", it.sessions.clone());
-        registry.register("network_gossip_messages", "Gossip messages by topic and verdict", it.gossip.clone());
+        registry.register(
+            "network_gossip_messages",
+            "Gossip messages by topic and verdict",
+            it.gossip.clone(),
+        );
         registry.register("network_requests", "Direct requests by outcome", it.requests.clone());
-        registry.register("network_dropped", "Things dropped because a bounded queue was full", it.dropped.clone());
-        registry.register("network_rate_limited", "Things refused because a peer was over its limits", it.limited.clone());
+        registry.register(
+            "network_dropped",
+            "Things dropped because a bounded queue was full",
+            it.dropped.clone(),
+        );
+        registry.register(
+            "network_rate_limited",
+            "Things refused because a peer was over its limits",
+            it.limited.clone(),
+        );
         registry.register("network_bitswap_bytes", "Bytes of blocks moved", it.bitswap_bytes.clone());
-        registry.register("network_connection_rejected", "Connections refused by a limit", it.rejected.clone());
+        registry.register(
+            "network_connection_rejected",
+            "Connections refused by a limit",
+            it.rejected.clone(),
+        );
         it
     }
 

@@ -64,7 +64,8 @@ mod tests {
     fn the_queue_of_one_peer_is_bounded_and_its_own() {
         let outbound = Outbound::default();
         let (busy, idle) = (PeerId::random(), PeerId::random());
-        let mut turns: Vec<_> = (0..CONCURRENT_MAX).map(|_| outbound.turn(busy).now_or_never().unwrap()).collect();
+        let mut turns: Vec<_> =
+            (0..CONCURRENT_MAX).map(|_| outbound.turn(busy).now_or_never().unwrap()).collect();
         assert!(outbound.turn(busy).now_or_never().is_none(), "the next one waits");
         assert!(outbound.turn(idle).now_or_never().is_some());
         turns.pop();

@@ -87,8 +87,12 @@ impl Records {
     }
 
     fn purge(&mut self, now: Instant) {
-        let expired: Vec<RecordKey> =
-            self.values.values().filter(|kept| kept.record.is_expired(now)).map(|kept| kept.record.key.clone()).collect();
+        let expired: Vec<RecordKey> = self
+            .values
+            .values()
+            .filter(|kept| kept.record.is_expired(now))
+            .map(|kept| kept.record.key.clone())
+            .collect();
         for key in expired {
             self.remove(&key);
         }
@@ -150,7 +154,9 @@ impl RecordStore for Records {
         record.addresses.truncate(ADDRESSES_MAX);
         let of_peer = self.provided_by.get(&record.provider).copied().unwrap_or_default();
         let of_key = self.providers.get(&record.key);
-        if let Some(place) = of_key.and_then(|all| all.iter().position(|known| known.provider == record.provider)) {
+        if let Some(place) =
+            of_key.and_then(|all| all.iter().position(|known| known.provider == record.provider))
+        {
             if let Some(known) = self.providers.get_mut(&record.key).and_then(|all| all.get_mut(place)) {
                 *known = record;
             }
@@ -160,7 +166,9 @@ impl RecordStore for Records {
         let has_room = if is_own {
             of_peer < PROVIDED_MAX
         } else {
-            of_peer < PROVIDERS_PER_PEER_MAX && of_key < PROVIDERS_PER_KEY_MAX && self.provider_count < PROVIDERS_MAX
+            of_peer < PROVIDERS_PER_PEER_MAX
+                && of_key < PROVIDERS_PER_KEY_MAX
+                && self.provider_count < PROVIDERS_MAX
         };
         if !has_room {
             return Err(Error::MaxProvidedKeys);

@@ -1,6 +1,8 @@
 //! Checks of single fields, shared by all structures.
 
-use icn_types::{ResourceProfile, Resources, TokenAmount};
+use std::collections::BTreeMap;
+
+use icn_types::{ResourceProfile, Resources, TokenAmount, Value};
 
 use crate::error::ProtocolError;
 use crate::limits::{NAME_BYTES_MAX, RESOURCES_LEN_MAX};
@@ -90,5 +92,27 @@ impl Fields {
     /// Demands something in parts per million.
     pub(crate) fn ppm(self, field: &'static str, value: u32) -> Checked {
         self.within(field, u64::from(value), 0, u64::from(crate::limits::PPM))
+    }
+}
+
+/// Demands that nothing in a map is null: an absent field is left out, so that one content has one form.
+pub(crate) fn refuse_null(map: &BTreeMap<String, Value>) -> Checked {
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::List(items) => items.iter().any(has_null),
+            Value::Map(map) => map.values().any(has_null),
+            Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::Bytes(_)
+            | Value::Link(_) => false,
+        }
+    }
+    if map.values().any(has_null) {
+        Err(ProtocolError::Envelope("it contains null; what is absent is left out"))
+    } else {
+        Ok(())
     }
 }

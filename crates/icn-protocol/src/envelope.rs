@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::error::ProtocolError;
 use crate::limits::{MESSAGE_AGE_MAX, MESSAGE_SKEW_MAX};
 use crate::message::Message;
-use crate::signing::split_signature;
+use crate::signing::{split_signature, wrap};
 
 /// The longest name of a variant, known or not.
 const VARIANT_BYTES_MAX: usize = 64;
@@ -92,7 +92,8 @@ pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Incoming, ProtocolError> 
     let Value::Map(mut map) = value else {
         return Err(ProtocolError::Envelope("the variant holds no map"));
     };
-    let inner = codec::encode(&map)?;
+    // The form is strict, so what follows the head is the inner map, byte for byte.
+    let inner = bytes.get(wrap(&name, &[]).len()..).unwrap_or_default().to_vec();
     let Some(known) = Message::NAMES.iter().find(|known| **known == name) else {
         return Ok(Incoming::Unknown { name });
     };

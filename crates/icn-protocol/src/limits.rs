@@ -33,7 +33,9 @@ pub const ARGS_LEN_MAX: usize = 1_024;
 /// The most bytes of arguments and environment of a job together.
 pub const ARGS_BYTES_MAX: usize = 64 * 1024;
 /// The most microsecond stages, and host functions counted, of a receipt.
-pub const COUNTS_LEN_MAX: usize = 64;
+pub const COUNTS_LEN_MAX: usize = 128;
+/// The most blocks that one guest may anchor.
+pub const ANCHORS_LEN_MAX: usize = 4_096;
 
 /// The longest execution time that a job may ask for, in seconds: a week.
 pub const TIMEOUT_SECONDS_MAX: u64 = 7 * 24 * 3_600;

@@ -34,7 +34,7 @@ pub trait Body: Serialize + DeserializeOwned + Clone + sealed::Sealed {
     /// Tells when the message was made.
     fn timestamp(&self) -> Timestamp;
 
-    /// Checks every field's range (`docs/protocol.md`, section 4).
+    /// Checks every field's range (`docs/protocol.md`, section 6).
     ///
     /// # Errors
     ///

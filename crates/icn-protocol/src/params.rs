@@ -245,7 +245,7 @@ impl MeshJobParams {
         self.execution_policy.as_ref()?.region_filter.as_ref()
     }
 
-    /// Checks every field's range (`docs/protocol.md`, section 6).
+    /// Checks every field's range (`docs/protocol.md`, section 7).
     ///
     /// # Errors
     ///
@@ -365,6 +365,9 @@ impl Params {
     }
 
     fn from_value(value: Value) -> Result<Self, ProtocolError> {
+        if let Value::Map(map) = &value {
+            crate::bounds::refuse_null(map)?;
+        }
         let params =
             Self::shape(value).map_err(|source| ProtocolError::Shape { name: "job_params", source })?;
         if params.bytes.len() > PARAMS_BYTES_MAX {

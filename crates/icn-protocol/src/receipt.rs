@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds::Fields;
 use crate::error::ProtocolError;
-use crate::limits::{COUNTS_LEN_MAX, LIST_LEN_MAX, NAME_BYTES_MAX, RECEIPT_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{ANCHORS_LEN_MAX, COUNTS_LEN_MAX, NAME_BYTES_MAX, RECEIPT_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::params::NamedCid;
 use crate::response::RefusalCode;
 use crate::signing::{signed_map, split_signature};
@@ -56,7 +56,7 @@ pub struct ExecutionReceipt {
     pub input_cids: Vec<NamedCid>,
     /// The outputs, `stdout` and `stderr` among them.
     pub output_cids: Vec<OutputCid>,
-    /// The fuel that was used; 0 in fast mode.
+    /// The fuel that was used; in fast mode that of host functions only.
     pub fuel_used: u64,
     /// The most memory that was used, in bytes.
     pub memory_peak_bytes: u64,
@@ -97,7 +97,7 @@ pub struct RuntimeInfo {
     pub engine: String,
     /// Its version.
     pub version: String,
-    /// The profile of host functions, costs and limits, such as `icn-covm-1`: what makes results comparable.
+    /// The profile of host functions, costs and limits, such as `icn-canonical-1`: what makes results comparable.
     pub profile: String,
     /// How strictly the result is determined.
     pub mode: Mode,
@@ -150,7 +150,7 @@ impl ExecutionReceipt {
             && UNREPEATABLE.iter().all(|name| self.host_calls.get(*name).is_none_or(|count| *count == 0))
     }
 
-    /// Checks every field's range, and that the fields agree with each other (`docs/protocol.md`, section 8).
+    /// Checks every field's range, and that the fields agree with each other (`docs/protocol.md`, section 7).
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl ExecutionReceipt {
         fields.name("runtime.engine", &self.runtime.engine)?;
         fields.name("runtime.version", &self.runtime.version)?;
         fields.name("runtime.profile", &self.runtime.profile)?;
-        fields.len("anchors", self.anchors.len(), LIST_LEN_MAX)
+        fields.len("anchors", self.anchors.len(), ANCHORS_LEN_MAX)
     }
 
     fn check_end(&self, fields: Fields) -> Result<(), ProtocolError> {

@@ -91,7 +91,7 @@ impl Response {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// Why something was refused or declined, as a stable word (`docs/protocol.md`, section 5).
+        /// Why something was refused or declined, as a stable word (`docs/protocol.md`, section 4).
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub enum RefusalCode {

@@ -113,11 +113,12 @@ pub(crate) fn wrap(name: &str, inner: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// Takes the signature out of a map as received, and encodes the rest: what was signed.
+/// Takes the signature out of a map as received, and encodes the rest: what was signed. Refuses nulls on the way.
 pub(crate) fn split_signature(
     map: &mut BTreeMap<String, Value>,
     name: &'static str,
 ) -> Result<(Vec<u8>, Vec<u8>), ProtocolError> {
+    crate::bounds::refuse_null(map)?;
     let fields = crate::bounds::Fields(name);
     let signature = match map.remove(SIGNATURE) {
         Some(Value::Bytes(bytes)) => bytes,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! states {
     ($($(#[$doc:meta])* $variant:ident => $standard:ident -> [$($next:ident),*],)*) => {
-        /// How far a job has come: the `p2p_job_status` of the wire (`docs/protocol.md`, section 7).
+        /// How far a job has come: the `p2p_job_status` of the wire (`docs/protocol.md`, section 5).
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub enum JobStatus {
@@ -132,5 +132,52 @@ impl From<JobStatus> for String {
 impl fmt::Display for JobStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_ends() {
+        for state in JobStatus::ALL {
+            if *state != JobStatus::ReceiptGenerated {
+                assert_eq!(state.standard().is_final(), state.successors().is_empty(), "{state}");
+            }
+            assert!(state.may_become(state));
+            for next in state.successors() {
+                assert!(state.may_become(next));
+                assert!(JobStatus::ALL.contains(next));
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_is_reached_from_the_first() {
+        let mut reached = vec![JobStatus::PendingAnnouncement];
+        let mut at = 0;
+        while at < reached.len() {
+            for next in reached[at].clone().successors() {
+                if !reached.contains(next) {
+                    reached.push(next.clone());
+                }
+            }
+            at += 1;
+        }
+        assert_eq!(reached.len(), JobStatus::ALL.len());
+    }
+
+    #[test]
+    fn words_of_newer_peers_are_kept() {
+        let other = JobStatus::from("Defragmenting".to_owned());
+        assert_eq!(other.as_str(), "Defragmenting");
+        assert_eq!(other.standard(), StandardJobStatus::Running);
+        assert!(JobStatus::Running.may_become(&other));
+        assert!(other.may_become(&JobStatus::Completed));
+        assert!(!JobStatus::Cancelled.may_become(&other));
+        for state in JobStatus::ALL {
+            assert_eq!(&JobStatus::from(state.as_str().to_owned()), state);
+        }
     }
 }

@@ -68,6 +68,25 @@ pub enum ReceiptError {
     },
 }
 
+impl ReceiptError {
+    /// Returns the reason as a stable word (`docs/protocol.md`, section 7).
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Receipt(_) => "malformed",
+            Self::Signature(_) => "bad_signature",
+            Self::AssignmentMissing { .. } => "assignment_missing",
+            Self::OtherAssignment { .. } => "other_assignment",
+            Self::Assignment(_) => "assignment_invalid",
+            Self::AssignmentDiffers { .. } => "assignment_differs",
+            Self::ParamsMissing { .. } => "params_missing",
+            Self::OtherParams { .. } => "other_params",
+            Self::Params(_) => "params_invalid",
+            Self::ParamsDiffer { .. } => "params_differ",
+        }
+    }
+}
+
 /// A receipt that counts: signed by the executor, made under an assignment that the originator signed, for the job that
 /// was announced.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +99,7 @@ pub struct VerifiedReceipt {
     pub params: Params,
 }
 
-/// Verifies a receipt, given the blocks that it names (`docs/protocol.md`, section 8).
+/// Verifies a receipt, given the blocks that it names (`docs/protocol.md`, section 7).
 ///
 /// Whether the outputs are what the job should give is another question: replay answers it.
 ///

@@ -64,9 +64,10 @@ impl Clock {
             Self::Virtual { now_nanos } => *now_nanos,
             Self::Real { started } => {
                 let nanos = match id {
-                    ClockId::Realtime => {
-                        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
-                    }
+                    ClockId::Realtime => SystemTime::now()
+                        .duration_since(SystemTime::UNIX_EPOCH)
+                        .unwrap_or_default()
+                        .as_nanos(),
                     ClockId::Elapsed => started.elapsed().as_nanos(),
                 };
                 u64::try_from(nanos).unwrap_or(u64::MAX)

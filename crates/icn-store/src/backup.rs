@@ -262,16 +262,17 @@ impl<'a, R: Read> Source<'a, R> {
         self.hash.update(len);
         self.hash.update(&bytes);
         let unreadable = |_| StoreError::Backup("a record in it is not readable: it was changed".into());
-        match codec::decode_value(&bytes).map_err(unreadable)? {
-            Value::Map(map) if map.len() == 1 => map.into_iter().next().ok_or_else(cut_short),
-            _ => Err(StoreError::Backup("it is not a backup of a store".into())),
-        }
+        let foreign = || StoreError::Backup("it is not a backup of a store".into());
+        let Value::Map(map) = codec::decode_value(&bytes).map_err(unreadable)? else { return Err(foreign()) };
+        map.into_iter().next().ok_or_else(foreign)
     }
 
     fn exactly(&mut self, buffer: &mut [u8]) -> Result<(), StoreError> {
-        self.reader.read_exact(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => cut_short(),
-            _ => StoreError::io("read", "the backup", error),
+        self.reader.read_exact(buffer).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                return cut_short();
+            }
+            StoreError::io("read", "the backup", error)
         })
     }
 }

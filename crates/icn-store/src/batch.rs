@@ -43,9 +43,8 @@ impl Batch {
         value: &V,
     ) -> Result<(), StoreError> {
         let row = table.row_key(&key);
-        let bytes = row.len().saturating_sub(table.prefix().len());
-        if bytes > KEY_BYTES_MAX {
-            return Err(StoreError::KeyTooLong { table: table.name().into(), bytes });
+        if row.len() > KEY_BYTES_MAX {
+            return Err(StoreError::KeyTooLong { table: table.name().into() });
         }
         let value = codec::encode(value)
             .map_err(|source| StoreError::Encode { table: table.name().into(), source })?;
@@ -55,11 +54,7 @@ impl Batch {
 
     /// Removes a row; a row that is not there is no error.
     pub fn delete<V>(&mut self, table: &Table<V>, key: impl Key) {
-        let row = table.row_key(&key);
-        // No row has a longer key.
-        if row.len() - table.prefix().len() <= KEY_BYTES_MAX {
-            self.delete_row(row);
-        }
+        self.delete_row(table.row_key(&key));
     }
 
     /// Tells whether nothing would change.

@@ -19,9 +19,9 @@ pub use self::pins::Pin;
 pub(crate) use self::state::{BlockRow, BlocksState, Staged};
 use crate::{Batch, Database, StoreError};
 
-/// The largest block that is kept as a row, in bytes. A larger one is a file: below this the two syncs that a file needs
-/// cost more than writing the bytes twice (`cargo run --release -p icn-store --example backend`).
-pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// The largest block that is kept as a row, in bytes. A larger one is a file: below this the second round of syncs that a
+/// file needs costs more than writing the bytes twice (`cargo run --release -p icn-store --example backend`).
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes with the name that they are known to have.
 #[derive(Clone, PartialEq, Eq)]

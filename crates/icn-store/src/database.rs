@@ -116,12 +116,9 @@ impl Database {
         Ok(Some(u32::from_be_bytes(bytes)))
     }
 
-    /// Returns the table of that name: 1 to 64 of `a-z`, `0-9`, `_` and `-`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::TableName`].
-    pub fn table<V>(&self, name: &str) -> Result<Table<V>, StoreError> {
+    /// Returns the table of that name. Rows are read as `V`: give one name one type.
+    #[must_use]
+    pub fn table<V>(&self, name: &str) -> Table<V> {
         Table::new(Arc::clone(&self.inner), name)
     }
 
@@ -242,7 +239,7 @@ fn check_format(dir: &Path) -> Result<(), StoreError> {
         Ok(text) => {
             let layout = text.trim().strip_prefix("icn-store ").and_then(|layout| layout.parse().ok());
             match layout {
-                Some(LAYOUT) if complete => Ok(()),
+                Some(LAYOUT) if complete => check_keyspaces(dir),
                 Some(LAYOUT) => Err(damaged(dir, "the folder `database` is gone or not complete")),
                 Some(found) if found > LAYOUT => Err(StoreError::Newer { found, known: LAYOUT }),
                 _ => Err(damaged(dir, "the file `store.format` is not readable")),
@@ -260,6 +257,26 @@ fn check_format(dir: &Path) -> Result<(), StoreError> {
         }
         Err(error) => Err(StoreError::io("read", format, error)),
     }
+}
+
+/// Looks for folders that the backend would stumble over so hard that the process ends.
+fn check_keyspaces(dir: &Path) -> Result<(), StoreError> {
+    let keyspaces = dir.join("database/keyspaces");
+    let entries = match fs::read_dir(&keyspaces) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(damaged(dir, "the folder `database/keyspaces` is gone"));
+        }
+        Err(error) => return Err(StoreError::io("read", keyspaces, error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(|error| StoreError::io("read", &keyspaces, error))?.file_name();
+        if name.to_str().is_none_or(|name| name.parse::<u64>().is_err()) {
+            let detail = format!("`database/keyspaces/{}` does not belong there", name.display());
+            return Err(damaged(dir, &detail));
+        }
+    }
+    Ok(())
 }
 
 fn write_format(dir: &Path) -> Result<(), StoreError> {

@@ -13,17 +13,17 @@ use crate::queue::Queue;
 use crate::writer::Write;
 use crate::{OpenOptions, StoreError};
 
-/// Rows of all tables: the table's name, a zero byte, the key. One keyspace for all bounds memory and open files,
+/// Rows of all tables: the table's name as part of a key, then the row's key. One keyspace for all bounds memory and open files,
 /// whatever the number of tables.
 const ROWS: &str = "rows";
 /// Bytes of small blocks by CID.
 const INLINE: &str = "inline";
-/// The table of blocks: CID to [`BlockRow`]. Names with a dot cannot be given by callers.
-pub(crate) const BLOCKS_TABLE: &[u8] = b"store.blocks\0";
+/// The table of blocks: CID to [`BlockRow`]. No text begins with `ff`, so callers cannot name it.
+pub(crate) const BLOCKS_TABLE: &[u8] = b"\xffblocks\0\0";
 /// The table of pins: root CID and reason to nothing.
-pub(crate) const PINS_TABLE: &[u8] = b"store.pins\0";
+pub(crate) const PINS_TABLE: &[u8] = b"\xffpins\0\0";
 /// The table of facts about the store itself.
-pub(crate) const META_TABLE: &[u8] = b"store.meta\0";
+pub(crate) const META_TABLE: &[u8] = b"\xffmeta\0\0";
 
 pub(crate) struct Engine {
     pub(crate) dir: PathBuf,
@@ -129,22 +129,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a batch: visible to readers on return and safe from a killed process, durable with the next sync, which
-    /// the caller is about to make.
+    /// Writes a batch: visible to readers on return, durable with the next sync, which the caller is about to make.
     pub(crate) fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         {
             let _applying = self.applying();
-            self.apply_held(batch)?;
+            self.apply_held(batch, None)?;
         }
         self.unsynced.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Writes a batch, as [`Engine::apply`], and leaves the sync to the writer.
+    /// Writes a batch: visible to readers on return and safe from a killed process. The sync is left to the writer.
     pub(crate) fn apply_relaxed(&self, batch: Batch) -> Result<(), StoreError> {
         {
             let _applying = self.applying();
-            self.apply_held(batch)?;
+            self.apply_held(batch, Some(PersistMode::Buffer))?;
         }
         if !self.unsynced.swap(true, Ordering::AcqRel) {
             self.queue.nudge();
@@ -158,12 +157,12 @@ impl Engine {
         if self.pins_epoch.load(Ordering::Acquire) != pins_epoch {
             return Ok(false);
         }
-        self.apply_held(batch)?;
+        self.apply_held(batch, None)?;
         self.unsynced.store(true, Ordering::Release);
         Ok(true)
     }
 
-    fn apply_held(&self, batch: Batch) -> Result<(), StoreError> {
+    fn apply_held(&self, batch: Batch, durability: Option<PersistMode>) -> Result<(), StoreError> {
         self.check_failed()?;
         if batch.is_empty() {
             return Ok(());
@@ -173,7 +172,7 @@ impl Engine {
         }
         let mut writes =
             fjall::OwnedWriteBatch::with_capacity(self.db.clone(), batch.len() + batch.blocks.len())
-                .durability(Some(PersistMode::Buffer));
+                .durability(durability);
         let (mut blocks, mut bytes) = (0_i64, 0_i64);
         for (cid, change) in &batch.blocks {
             let key = [BLOCKS_TABLE, &cid.to_bytes()].concat();

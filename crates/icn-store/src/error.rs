@@ -112,17 +112,12 @@ pub enum StoreError {
         #[source]
         source: CodecError,
     },
-    /// A key is longer than [`crate::KEY_BYTES_MAX`].
-    #[error("a key for table `{table}` has {bytes} bytes, more than {}", crate::KEY_BYTES_MAX)]
+    /// A key, together with its table's name, is longer than [`crate::KEY_BYTES_MAX`].
+    #[error("a key for table `{table}` is longer than {} bytes", crate::KEY_BYTES_MAX)]
     KeyTooLong {
         /// The table.
         table: String,
-        /// The length of the key in bytes.
-        bytes: usize,
     },
-    /// A table's name is not of the allowed form.
-    #[error("`{0}` is not a table name: expected 1 to 64 of `a-z`, `0-9`, `_` and `-`")]
-    TableName(String),
     /// A block is larger than a block may be.
     #[error("a block of {bytes} bytes is larger than {max}: split the content into chunks")]
     BlockTooLarge {
@@ -165,12 +160,16 @@ impl StoreError {
     pub(crate) fn database(action: &'static str, path: impl Into<PathBuf>, error: fjall::Error) -> Self {
         use fjall::{Error, LsmError};
         let path = path.into();
-        match error {
-            Error::Io(source) | Error::Storage(LsmError::Io(source)) => Self::io(action, path, source),
-            Error::Locked => Self::Locked { path, pid: None },
-            Error::Poisoned => Self::Stopped { cause: "an earlier write or sync failed".into() },
-            other => Self::Damaged { path, detail: other.to_string() },
+        if let Error::Io(source) | Error::Storage(LsmError::Io(source)) = error {
+            return Self::io(action, path, source);
         }
+        if matches!(error, Error::Locked) {
+            return Self::Locked { path, pid: None };
+        }
+        if matches!(error, Error::Poisoned) {
+            return Self::Stopped { cause: "an earlier write or sync failed".into() };
+        }
+        Self::Damaged { path, detail: error.to_string() }
     }
 
     /// Tells whether the failure is for want of room: a full disk or the quota.

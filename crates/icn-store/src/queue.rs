@@ -33,6 +33,8 @@ struct State<T> {
     bytes: usize,
     closed: bool,
     nudged: bool,
+    /// How many items the reader waits for; fewer do not wake it.
+    wanted: usize,
 }
 
 impl<T> State<T> {
@@ -41,9 +43,11 @@ impl<T> State<T> {
             || (self.items.len() < ITEMS_MAX && self.bytes.saturating_add(bytes) <= BYTES_MAX)
     }
 
-    fn push(&mut self, item: T, bytes: usize) {
+    /// Adds an item and tells whether the reader waits for no more.
+    fn push(&mut self, item: T, bytes: usize) -> bool {
         self.items.push_back(item);
         self.bytes = self.bytes.saturating_add(bytes);
+        self.items.len() >= self.wanted || !self.has_room(0)
     }
 }
 
@@ -54,7 +58,13 @@ pub(crate) struct Closed;
 impl<T> Queue<T> {
     pub(crate) fn new() -> Self {
         Self {
-            state: Mutex::new(State { items: VecDeque::new(), bytes: 0, closed: false, nudged: false }),
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                bytes: 0,
+                closed: false,
+                nudged: false,
+                wanted: 1,
+            }),
             work: Condvar::new(),
             room: Condvar::new(),
             room_async: Notify::new(),
@@ -74,8 +84,9 @@ impl<T> Queue<T> {
         if state.closed {
             return Err(Closed);
         }
-        state.push(item, bytes);
-        self.work.notify_one();
+        if state.push(item, bytes) {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
@@ -92,8 +103,9 @@ impl<T> Queue<T> {
                     return Err(Closed);
                 }
                 if state.has_room(bytes) {
-                    state.push(item, bytes);
-                    self.work.notify_one();
+                    if state.push(item, bytes) {
+                        self.work.notify_one();
+                    }
                     return Ok(());
                 }
             }
@@ -123,6 +135,16 @@ impl<T> Queue<T> {
         self.room.notify_all();
         self.room_async.notify_waiters();
         Taken::Items(items)
+    }
+
+    /// Waits until `count` items are there, at most for `patience`; returns at once when it is closed.
+    pub(crate) fn wait_for(&self, count: usize, patience: Duration) {
+        let waiting = |state: &mut State<T>| state.items.len() < count && state.has_room(0) && !state.closed;
+        let mut state = self.state();
+        state.wanted = count;
+        let (mut state, _) =
+            self.work.wait_timeout_while(state, patience, waiting).unwrap_or_else(PoisonError::into_inner);
+        state.wanted = 1;
     }
 
     /// Wakes the reader without an item.

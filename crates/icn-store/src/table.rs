@@ -10,7 +10,7 @@ use icn_types::codec;
 use serde::de::DeserializeOwned;
 
 use crate::database::Inner;
-use crate::{Key, StoreError};
+use crate::{KEY_BYTES_MAX, Key, StoreError};
 
 /// Rows of one type, sorted by key. Values are strict DAG-CBOR. A table exists as soon as it has a row.
 ///
@@ -40,13 +40,11 @@ impl<V> fmt::Debug for Table<V> {
 }
 
 impl<V> Table<V> {
-    pub(crate) fn new(inner: Arc<Inner>, name: &str) -> Result<Self, StoreError> {
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
-            return Err(StoreError::TableName(name.chars().take(80).collect()));
-        }
-        let prefix = [name.as_bytes(), &[0]].concat();
-        Ok(Self { inner, name: name.into(), prefix: prefix.into(), value: PhantomData })
+    pub(crate) fn new(inner: Arc<Inner>, name: &str) -> Self {
+        // Ended as a part of a key, so that no name can run into another.
+        let mut prefix = Vec::with_capacity(name.len() + 2);
+        name.write(&mut prefix, false);
+        Self { inner, name: name.into(), prefix: prefix.into(), value: PhantomData }
     }
 
     /// Returns the name.
@@ -59,10 +57,12 @@ impl<V> Table<V> {
         &self.prefix
     }
 
+    /// Returns the whole key of a row. One that is too long is cut to a length that no row has; it sorts all the same.
     pub(crate) fn row_key(&self, key: &impl Key) -> Vec<u8> {
         let mut row = Vec::with_capacity(self.prefix.len() + 48);
         row.extend_from_slice(&self.prefix);
         key.write(&mut row, true);
+        row.truncate(KEY_BYTES_MAX + 1);
         row
     }
 
@@ -111,10 +111,18 @@ impl<V> Table<V> {
         let end = match range.end_bound() {
             Bound::Included(key) => Bound::Included(self.row_key(key)),
             Bound::Excluded(key) => Bound::Excluded(self.row_key(key)),
-            // The first key after all of this table's: its name, then a one instead of the zero.
-            Bound::Unbounded => Bound::Excluded([self.name.as_bytes(), &[1]].concat()),
+            Bound::Unbounded => Bound::Excluded(self.after()),
         };
         (start, end)
+    }
+
+    /// Returns the first key after all of this table's: its name, ended with a one instead of the last zero.
+    fn after(&self) -> Vec<u8> {
+        let mut key = self.prefix.to_vec();
+        if let Some(last) = key.last_mut() {
+            *last = 1;
+        }
+        key
     }
 
     /// Returns whether nothing can lie in the range; the backend expects ranges that are in order.

@@ -12,7 +12,7 @@ mod reader;
 mod walk;
 
 use bytes::Bytes;
-use icn_types::{Cid, CidError};
+use icn_types::Cid;
 
 pub use self::builder::{Added, Builder, CHUNK_BYTES, LINKS_MAX, add};
 pub use self::node::{Child, Node, links, parse};
@@ -73,9 +73,6 @@ pub enum UnixFsError {
     /// A block that was given is not the one that was asked for.
     #[error("another block was given than the one that is needed")]
     NotAsked,
-    /// The bytes given are not what the CID names.
-    #[error("a block of the file has other bytes than its name says")]
-    WrongBlock(#[source] CidError),
     /// A block is not here.
     #[error("block `{cid}` is missing")]
     Missing {

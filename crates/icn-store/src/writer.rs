@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -54,25 +54,46 @@ impl Drop for Ending {
     }
 }
 
+/// How long the writer lets others join a group, at most: a fraction of what the sync took last time, and no more than
+/// this.
+const GATHER_MAX: Duration = Duration::from_millis(1);
+/// Which fraction.
+const GATHER_SHARE: u32 = 4;
+
 fn run(engine: &Engine, queue: &Queue<Write>) {
+    let (mut last_len, mut last_sync) = (0, Duration::ZERO);
     loop {
+        if last_len > 1 {
+            // Those who were just answered are about to come again. Without a moment's patience they would split into two
+            // groups that wait for each other's syncs; a lone writer never waits.
+            queue.wait_for(last_len, (last_sync / GATHER_SHARE).min(GATHER_MAX));
+        }
         let idle = engine.is_unsynced().then_some(UNSYNCED_MAX);
         match queue.take(idle) {
-            Taken::Items(writes) => commit(engine, writes),
+            Taken::Items(writes) => {
+                last_len = writes.len();
+                last_sync = commit(engine, writes);
+                continue;
+            }
             // Woken because something became unsynced: now the wait has an end.
             Taken::Idle if idle.is_none() => {}
             Taken::Idle => report(engine.sync()),
             Taken::Closed => return report(engine.sync()),
         }
+        last_len = 0;
     }
 }
 
-fn commit(engine: &Engine, writes: Vec<Write>) {
+/// Applies each batch, syncs once, answers all, and returns how long the sync took.
+fn commit(engine: &Engine, writes: Vec<Write>) -> Duration {
     let applied: Vec<_> = writes.into_iter().map(|write| (engine.apply(write.batch), write.answer)).collect();
+    let begun = Instant::now();
     let synced = engine.sync();
+    let took = begun.elapsed();
     for (applied, answer) in applied {
         answer.give(applied.and_then(|()| synced.clone()));
     }
+    took
 }
 
 fn report(synced: Result<(), StoreError>) {

@@ -12,12 +12,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::content::{AddArgs, CatArgs, GetArgs, StatArgs};
-pub(crate) use self::job::{
-    CancelArgs, JobCommand, JobIdArgs, JobRunArgs, ListArgs, LogsArgs, Source, WaitArgs,
-};
+pub(crate) use self::job::{CancelArgs, JobCommand, JobRunArgs, ListArgs, LogsArgs, WaitArgs};
 pub(crate) use self::node::{BackupArgs, IdCommand, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
-pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand};
-pub(crate) use self::tools::{CompletionsArgs, ConsoleArgs, DemoArgs, ManArgs};
+pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
+pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -79,6 +77,17 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     Init(InitArgs),
     Node(NodeArgs),
+    #[command(flatten)]
+    Ask(Question),
+    Restore(RestoreArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+    ConfigReference(ConfigReferenceArgs),
+}
+
+/// Commands that talk to a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
     /// Show how the node is, at a glance
     #[command(after_long_help = "Examples:\n  icn status\n  icn status --json | jq .peers")]
     Status,
@@ -98,8 +107,6 @@ pub(crate) enum Command {
     /// Read, verify and replay receipts
     #[command(subcommand)]
     Receipt(ReceiptCommand),
-    Backup(BackupArgs),
-    Restore(RestoreArgs),
     /// Check clock, ports, disk, keystore, configuration, node and peers, and say what to do
     #[command(after_long_help = "\
 Ends with 1 when a check fails; warnings do not count.
@@ -110,8 +117,7 @@ Examples:
     Doctor,
     Demo(DemoArgs),
     Console(ConsoleArgs),
-    Completions(CompletionsArgs),
-    Man(ManArgs),
+    Backup(BackupArgs),
 }
 
 #[cfg(test)]

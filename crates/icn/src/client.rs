@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::lines::JsonLines;
-pub(crate) use self::target::{NodeFile, Target, base_url, data_dir_default};
+pub(crate) use self::target::{NodeFile, Target, data_dir_default};
 use crate::error::CliError;
 
 /// How long a connection may take: the node is on this machine or near.
@@ -127,8 +127,7 @@ impl Client {
 
     /// Fetches a receipt with what stands behind it, so that it verifies and replays anywhere.
     pub(crate) async fn receipt_bundle(&self, cid: &Cid) -> Result<Bytes, CliError> {
-        let response =
-            self.checked(self.request(Method::GET, &format!("/v1/receipts/{cid}/bundle"))).await?;
+        let response = self.checked(self.request(Method::GET, &format!("/v1/receipts/{cid}/bundle"))).await?;
         response.bytes().await.map_err(|error| self.broken(error))
     }
 
@@ -166,8 +165,7 @@ impl Client {
     }
 
     async fn parsed<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
-        let bytes =
-            self.checked(request).await?.bytes().await.map_err(|error| self.broken(error))?;
+        let bytes = self.checked(request).await?.bytes().await.map_err(|error| self.broken(error))?;
         serde_json::from_slice(&bytes).map_err(|error| self.broken(error))
     }
 

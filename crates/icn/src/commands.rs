@@ -10,13 +10,14 @@ mod init;
 mod job;
 mod node;
 mod receipt;
+mod restore;
 mod secret;
 mod status;
 
 use std::future::Future;
 use std::path::Path;
 
-use crate::cli::{Cli, Command, IdCommand, ReceiptCommand};
+use crate::cli::{Cli, Command, IdCommand, Question, ReceiptCommand};
 use crate::client::{Client, Target, data_dir_default};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
@@ -42,18 +43,20 @@ impl Context<'_> {
 
 /// Carries out what was typed.
 pub(crate) fn run(cli: Cli, out: &Output) -> Result<Exit, CliError> {
-    let command = match cli.command {
-        // These need no node and no folder, and work where there is no home.
-        Command::Completions(args) => return completions::completions(&args, out),
-        Command::Man(args) => return completions::man(&args, out),
-        command => command,
+    let Cli { global, command } = cli;
+    let context = || {
+        let data_dir = global.data_dir.clone().map_or_else(data_dir_default, Ok)?;
+        Ok::<_, CliError>(Context { target: Target { data_dir, api: global.api.clone() }, out })
     };
-    let data_dir = cli.global.data_dir.map_or_else(data_dir_default, Ok)?;
-    let context = Context { target: Target { data_dir, api: cli.global.api }, out };
     match command {
-        Command::Init(args) => init::run(&context, &args),
-        Command::Node(args) => node::run(&context, &args),
-        command => block_on(ask(context, command)),
+        // These need no node and no folder, and work where there is no home.
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => completions::man(&args, out),
+        Command::ConfigReference(_) => completions::config_reference(out),
+        Command::Init(args) => init::run(&context()?, &args),
+        Command::Node(args) => node::run(&context()?, &args),
+        Command::Restore(args) => restore::restore(&context()?, &args),
+        Command::Ask(question) => block_on(ask(context()?, question)),
     }
 }
 
@@ -68,24 +71,23 @@ fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exi
     result
 }
 
-async fn ask(context: Context<'_>, command: Command) -> Result<Exit, CliError> {
-    match command {
-        Command::Status => status::status(&context).await,
-        Command::Peers => status::peers(&context).await,
-        Command::Id(IdCommand::Show(args)) => status::identity(&context, &args).await,
-        Command::Add(args) => content::add(&context, &args).await,
-        Command::Get(args) => content::get(&context, &args).await,
-        Command::Cat(args) => content::cat(&context, &args).await,
-        Command::Stat(args) => content::stat(&context, &args).await,
-        Command::Job(command) => job::run(&context, command).await,
-        Command::Receipt(ReceiptCommand::Show(args)) => receipt::show(&context, &args).await,
-        Command::Receipt(ReceiptCommand::Verify(args)) => receipt::verify(&context, &args).await,
-        Command::Receipt(ReceiptCommand::Replay(args)) => receipt::replay(&context, &args).await,
-        Command::Backup(args) => backup::backup(&context, &args).await,
-        Command::Restore(args) => backup::restore(&context, &args).await,
-        Command::Doctor => doctor::run(&context).await,
-        Command::Demo(args) => demo::run(&context, &args).await,
-        Command::Console(args) => console::run(&context, &args).await,
-        Command::Init(_) | Command::Node(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::DONE),
+async fn ask(context: Context<'_>, question: Question) -> Result<Exit, CliError> {
+    match question {
+        Question::Status => status::status(&context).await,
+        Question::Peers => status::peers(&context).await,
+        Question::Id(IdCommand::Show(args)) => status::identity(&context, &args).await,
+        Question::Add(args) => content::add(&context, &args).await,
+        Question::Get(args) => content::get(&context, &args).await,
+        Question::Cat(args) => content::cat(&context, &args).await,
+        Question::Stat(args) => content::stat(&context, &args).await,
+        Question::Job(command) => job::run(&context, command).await,
+        Question::Receipt(ReceiptCommand::Show(args)) => receipt::show(&context, &args).await,
+        Question::Receipt(ReceiptCommand::Verify(args)) => receipt::verify(&context, &args).await,
+        Question::Receipt(ReceiptCommand::Replay(args)) => receipt::replay(&context, &args).await,
+        Question::Receipt(ReceiptCommand::Export(args)) => receipt::export(&context, &args).await,
+        Question::Backup(args) => backup::backup(&context, &args).await,
+        Question::Doctor => doctor::run(&context).await,
+        Question::Demo(args) => demo::run(&context, &args).await,
+        Question::Console(args) => console::run(&context, &args).await,
     }
 }

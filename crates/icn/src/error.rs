@@ -71,7 +71,9 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
     /// Nobody answers at the address.
-    #[error("no node answers at `{url}`: start one with `icn node`, or name another with `--api` or `--data-dir`")]
+    #[error(
+        "no node answers at `{url}`: start one with `icn node`, or name another with `--api` or `--data-dir`"
+    )]
     NoAnswer {
         /// Where it was asked.
         url: String,
@@ -88,7 +90,9 @@ pub(crate) enum CliError {
         data_dir: PathBuf,
     },
     /// The answer broke off or makes no sense.
-    #[error("the answer of the node at `{url}` is broken: check that this is an ICN node of a compatible version")]
+    #[error(
+        "the answer of the node at `{url}` is broken: check that this is an ICN node of a compatible version"
+    )]
     BadAnswer {
         /// Where it was asked.
         url: String,
@@ -227,7 +231,8 @@ mod tests {
         check(Failed, Some(End::Exit), Some(-1), None, 99);
         check(Failed, Some(End::Exit), Some(0), Some("bad_receipt"), 125);
         check(Failed, Some(End::Timeout), None, Some("timeout"), 124);
-        for end in [End::Trap, End::OutOfFuel, End::MemoryLimit, End::OutputLimit, End::BadModule, End::NodeFault]
+        for end in
+            [End::Trap, End::OutOfFuel, End::MemoryLimit, End::OutputLimit, End::BadModule, End::NodeFault]
         {
             check(Failed, Some(end), None, Some(end.as_str()), 125);
         }

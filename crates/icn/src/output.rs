@@ -150,7 +150,9 @@ impl Output {
             None => "{msg} {spinner} {bytes} {bytes_per_sec}",
         };
         let bar = bytes.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.set_message(clean(label));
         bar
     }
@@ -272,7 +274,7 @@ mod tests {
     #[test]
     fn strangers_cannot_command_the_terminal() {
         assert_eq!(clean("plain text, ümläute, 漢字"), "plain text, ümläute, 漢字");
-        assert_eq!(clean("\u{1b}]0;owned\u{7}\r\n\u{9b}2J\u{202e}"), "�]0;owned���" .to_owned() + "�2J�");
+        assert_eq!(clean("\u{1b}]0;owned\u{7}\r\n\u{9b}2J\u{202e}"), "�]0;owned���".to_owned() + "�2J�");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Keeping the lease while the guest runs, and stopping when it is over.
 
-use icn_protocol::{CancelJob, JobStatus, JobStatusUpdate, RefusalCode, Response};
+use icn_protocol::{CancelJob, JobStatus, JobStatusUpdate, RefusalCode, Response, TEXT_BYTES_MAX};
 use icn_types::{Cid, Duration, End};
 
 use super::{Executor, is_open};
 use crate::clock::Now;
-use crate::effect::{Answer, Effect, RequestId, Timer};
+use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
+use crate::record::cut;
 
 /// How soon after the start the first update goes out; a job that is over by then needs none.
 const FIRST_BEAT: Duration = Duration::from_millis(25);
@@ -66,17 +67,18 @@ impl Executor {
             return Vec::new();
         }
         let third = Duration::from_millis(execution.record.lease_seconds.saturating_mul(1_000) / 3);
+        let details = take_details(&mut execution.live.said);
+        let more = !execution.live.said.is_empty();
         let update = JobStatusUpdate {
             announcement_id: *job,
             executor_did: me,
             p2p_job_status: execution.record.state.clone(),
             progress_ppm: None,
-            details: (!execution.live.said.is_empty()).then(|| execution.live.said.join("\n")),
+            details,
             lease_epoch: epoch,
             sequence,
             timestamp: now.at,
         };
-        execution.live.said.clear();
         let Ok(signed) = icn_protocol::sign(update, signer.as_ref()) else { return Vec::new() };
         execution.live.sent.insert(sequence, now.tick);
         while execution.live.sent.len() > 16 {
@@ -92,7 +94,10 @@ impl Executor {
                 request,
                 patience: third,
             },
-            Effect::Wake { timer: Timer::Beat { job: *job, epoch, sequence: sequence + 1 }, after: third },
+            Effect::Wake {
+                timer: Timer::Beat { job: *job, epoch, sequence: sequence + 1 },
+                after: if more { third.min(SAID_BEAT) } else { third },
+            },
         ]
     }
 
@@ -127,7 +132,7 @@ impl Executor {
                 let message = format!("the originator says that the lease is over: {message}");
                 self.stop(job, epoch, End::NodeFault, "superseded", message)
             }
-            Answer::Response(Response::Refused { .. }) | Answer::Silent => {
+            Answer::Response(Response::Refused { .. }) | Answer::Silent | Answer::Unsent => {
                 // Another try well before the lease is over; until then the guest goes on.
                 let left = now.tick.until(execution.live.lease_until);
                 let after = Duration::from_millis((left.as_millis() / 4).clamp(50, 1_000));
@@ -160,10 +165,12 @@ impl Executor {
         };
         let job = cancel.announcement_id;
         let Some(execution) = self.executions.get(&job) else {
+            let mut effects = refuse(RefusalCode::UnknownJob, "this node does not run this job");
             if self.offers.get(&job).is_some_and(|offer| offer.originator == cancel.originator_did) {
                 self.offers.remove(&job);
+                effects.push(Effect::Note(vec![Persist::OfferGone(job)]));
             }
-            return refuse(RefusalCode::UnknownJob, "this node does not run this job");
+            return effects;
         };
         if execution.record.originator != cancel.originator_did {
             return refuse(RefusalCode::NotAuthorised, "only the originator can cancel a job");
@@ -197,4 +204,20 @@ impl Executor {
         execution.live.stopping = Some((end, code, message));
         vec![Effect::Stop { job: *job, epoch }]
     }
+}
+
+/// Takes as many lines, oldest first, as one update may carry; a line that is too long for any is cut.
+fn take_details(said: &mut Vec<String>) -> Option<String> {
+    let mut lines = std::mem::take(said).into_iter();
+    let mut details = lines.next()?;
+    cut(&mut details, TEXT_BYTES_MAX);
+    for line in lines {
+        if said.is_empty() && details.len() + 1 + line.len() <= TEXT_BYTES_MAX {
+            details.push('\n');
+            details.push_str(&line);
+        } else {
+            said.push(line);
+        }
+    }
+    Some(details)
 }

@@ -164,8 +164,8 @@ impl Executor {
         let job = assignment.announcement_id;
         let offer = match self.may_accept(now, assignment, &cid) {
             Ok(Some(offer)) => offer,
-            // The same assignment again, after its first answer was lost with this process's memory.
-            Ok(None) => return vec![Effect::Reply { ticket, response: Response::Ack }],
+            // The same assignment again: its first answer was lost, or the write before it is still on its way.
+            Ok(None) => return self.accept_again(ticket, &job),
             Err((code, message)) => {
                 return vec![Effect::Reply { ticket, response: Response::refused(code, message) }];
             }
@@ -207,6 +207,12 @@ impl Executor {
             self.next_beat(&job, epoch),
             Effect::Wake { timer: Timer::LeaseEnds { job, epoch }, after: lease },
         ]
+    }
+
+    fn accept_again(&self, ticket: u64, job: &Cid) -> Vec<Effect> {
+        let record = self.executions.get(job).map(|execution| execution.record.clone());
+        let writes = record.map(|record| Persist::Execution(Box::new(record))).into_iter().collect();
+        vec![Effect::Persist(writes), Effect::Reply { ticket, response: Response::Ack }]
     }
 
     /// Checks that this node bid for what it is assigned, and that no newer lease is known.

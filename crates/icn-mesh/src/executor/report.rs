@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use icn_identity::Signer;
 use icn_protocol::topics::Topic;
 use icn_protocol::{
-    ExecutionReceipt, ExecutionReceiptAvailable, GuestError, JobStatus, OutputCid, Params, Response,
+    ExecutionReceipt, ExecutionReceiptAvailable, GuestError, JobStatus, OutputCid, Params, RefusalCode, Response,
     RuntimeInfo, SignedReceipt,
 };
 use icn_types::{Cid, Did, Duration, End, Mode, StandardJobStatus, Timestamp};
@@ -157,9 +157,11 @@ impl Executor {
         };
         let retry = match answer {
             Answer::Response(Response::Ack) => false,
-            // Refused for good, or for now.
-            Answer::Response(Response::Refused { code, .. }) => code.is_temporary(),
-            Answer::Silent => true,
+            // Refused for good, or for now: one whose clocks or start made this one untimely may take the next.
+            Answer::Response(Response::Refused { code, .. }) => {
+                code.is_temporary() || matches!(code, RefusalCode::Stale | RefusalCode::Future)
+            }
+            Answer::Silent | Answer::Unsent => true,
         };
         if !retry {
             return self.delivered(job);

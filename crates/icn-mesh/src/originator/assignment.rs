@@ -1,12 +1,17 @@
 //! Giving a job to one executor under a lease, and taking it back when the lease is over.
 
-use icn_protocol::{CancelJob, JobAssignment, JobStatus, JobStatusUpdate, RefusalCode, Response};
-use icn_types::{Cid, StandardJobStatus};
+use icn_protocol::{
+    CancelJob, JobAssignment, JobStatus, JobStatusUpdate, RefusalCode, Response, TEXT_BYTES_MAX,
+};
+use icn_types::{Cid, Duration, StandardJobStatus};
 
 use super::{Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
-use crate::record::{AssignmentRecord, JobRecord};
+use crate::record::{AssignmentRecord, JobRecord, cut};
+
+/// How long an executor may go on renewing the lease of a job that was taken back.
+const CANCEL_MAX: Duration = Duration::from_secs(30);
 
 impl Originator {
     /// Assigns the job to the best bid that is left, or opens bidding again when none is.
@@ -19,7 +24,8 @@ impl Originator {
         let (me, signer) = (self.me, std::sync::Arc::clone(&self.signer));
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         if job.record.cancelled.is_some() {
-            return self.fail(now, id, "cancelled", "cancelled before anybody ran it".into());
+            let reason = job.record.cancelled.clone().unwrap_or_default();
+            return self.fail(now, id, "cancelled", reason);
         }
         let epoch = job.record.epoch() + 1;
         if epoch > assignments_max {
@@ -64,19 +70,20 @@ impl Originator {
         job.live.bidding_since = None;
         job.live.closing = false;
         job.live.tries = 0;
-        job.live.sequence = 0;
+        job.live.sequence = None;
+        job.live.may_have_arrived = false;
         job.live.running_since = None;
         job.live.fetching = None;
         job.live.heard = now.tick;
         let block = Persist::Block { cid: signed.cid(), bytes: signed.inner().to_vec() };
         let mut effects = vec![Effect::Persist(vec![block, Persist::Job(Box::new(job.record.clone()))])];
-        effects.extend(self.resend_assignment(id, epoch));
+        effects.extend(self.resend_assignment(now, id, epoch));
         effects.push(Effect::Changed { job: *id });
         effects
     }
 
     /// Sends the current assignment, the same bytes each time: a repeat gets the executor's first answer.
-    pub(super) fn resend_assignment(&mut self, id: &Cid, epoch: u64) -> Vec<Effect> {
+    pub(super) fn resend_assignment(&mut self, now: Now, id: &Cid, epoch: u64) -> Vec<Effect> {
         let patience = self.config.assignment_patience;
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         if job.record.state != JobStatus::AwaitingAssignmentConfirmation {
@@ -86,6 +93,7 @@ impl Originator {
             return Vec::new();
         };
         job.live.tries += 1;
+        job.live.heard = now.tick;
         let request = RequestId::Assignment { job: *id, epoch };
         vec![Effect::Send { to: assignment.executor, bytes: assignment.message.clone(), request, patience }]
     }
@@ -93,21 +101,33 @@ impl Originator {
     /// Goes on with an assignment whose answer was not known when the process ended.
     pub(super) fn resume_assignment(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
         let Some(epoch) = self.jobs.get(id).map(|job| job.record.epoch()) else { return Vec::new() };
-        let effects = self.resend_assignment(id, epoch);
-        if effects.is_empty() { self.open_bidding(now, id, None) } else { effects }
+        let mut effects = self.resend_assignment(now, id, epoch);
+        if effects.is_empty() {
+            return self.open_bidding(now, id, None);
+        }
+        if let Some(job) = self.jobs.get_mut(id) {
+            // Whether the process before this one sent it is not known.
+            job.live.may_have_arrived = true;
+        }
+        effects.extend(self.resume_fetch(id, epoch));
+        effects
+    }
+
+    /// Fetches a receipt that was announced before the restart.
+    fn resume_fetch(&mut self, id: &Cid, epoch: u64) -> Vec<Effect> {
+        let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
+        let Some(receipt) = job.record.assignment().and_then(|last| last.receipt) else { return Vec::new() };
+        job.live.fetching = Some((receipt, 0));
+        self.refetch(id, epoch)
     }
 
     /// Gives the executor a whole lease to be heard of after a restart.
-    pub(super) fn resume_lease(&mut self, id: &Cid) -> Vec<Effect> {
+    pub(super) fn resume_lease(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
         let after = self.config.lease;
-        let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
-        let Some(assignment) = job.record.assignments.last() else { return Vec::new() };
-        let epoch = assignment.epoch;
+        let Some(epoch) = self.jobs.get(id).map(|job| job.record.epoch()) else { return Vec::new() };
         let mut effects = vec![Effect::Wake { timer: Timer::LeaseChecked { job: *id, epoch }, after }];
-        if let Some(receipt) = assignment.receipt {
-            job.live.fetching = Some((receipt, 0));
-            effects.extend(self.refetch(id, epoch));
-        }
+        effects.extend(self.resume_fetch(id, epoch));
+        effects.extend(self.resend_cancel(now, id, epoch));
         effects
     }
 
@@ -133,11 +153,19 @@ impl Originator {
                 job.record.say(now.at, "Note", Some(format!("the executor declined: {code}: {message}")));
                 self.choose(now, id)
             }
-            Answer::Silent if job.live.tries < config.assignment_tries => self.resend_assignment(id, epoch),
-            Answer::Silent => {
-                close_assignment(&mut job.record, "silent");
-                job.record.say(now.at, "Note", Some("the executor did not answer the assignment".into()));
+            Answer::Unsent if !job.live.may_have_arrived => {
+                close_assignment(&mut job.record, "unreachable");
+                job.record.say(now.at, "Note", Some("the executor cannot be reached".into()));
                 self.choose(now, id)
+            }
+            Answer::Silent | Answer::Unsent => {
+                job.live.may_have_arrived = true;
+                if job.live.tries < config.assignment_tries {
+                    return self.resend_assignment(now, id, epoch);
+                }
+                // The executor may have accepted, and only its answers be lost: its first lease has to run out.
+                let after = now.tick.until(job.live.heard.plus(self.lease_span()));
+                vec![Effect::Wake { timer: Timer::LeaseChecked { job: *id, epoch }, after }]
             }
         }
     }
@@ -162,8 +190,8 @@ impl Originator {
         effects
     }
 
-    fn lease_span(&self) -> icn_types::Duration {
-        icn_types::Duration::from_millis(self.config.lease.as_millis() + self.config.lease_grace.as_millis())
+    fn lease_span(&self) -> Duration {
+        Duration::from_millis(self.config.lease.as_millis() + self.config.lease_grace.as_millis())
     }
 
     pub(super) fn hear_status(&mut self, now: Now, ticket: u64, update: &JobStatusUpdate) -> Vec<Effect> {
@@ -186,9 +214,10 @@ impl Originator {
             effects.extend(self.accepted(now, &id, "accepted"));
         }
         if let Some(job) = self.jobs.get_mut(&id) {
-            job.live.heard = now.tick;
-            if update.sequence > job.live.sequence {
-                job.live.sequence = update.sequence;
+            // An older update, late or sent again by somebody, renews nothing.
+            if job.live.sequence.is_none_or(|newest| update.sequence > newest) {
+                job.live.heard = now.tick;
+                job.live.sequence = Some(update.sequence);
                 if take_status(&mut job.record, now, update) {
                     effects.push(Effect::Note(vec![Persist::Job(Box::new(job.record.clone()))]));
                     effects.push(Effect::Changed { job: id });
@@ -206,7 +235,7 @@ impl Originator {
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         let current =
             job.record.epoch() == epoch && !job.record.status.is_final() && job.live.bidding_since.is_none();
-        if !current || job.record.state == JobStatus::AwaitingAssignmentConfirmation {
+        if !current {
             return Vec::new();
         }
         let timer = Timer::LeaseChecked { job: *id, epoch };
@@ -215,15 +244,21 @@ impl Originator {
         }
         // A guest that outlives its time by far belongs to an executor that only pretends to run it.
         let overdue = job.live.running_since.is_some_and(|since| {
-            let limit = icn_types::Duration::from_secs(job.params.timeout_seconds.saturating_add(30));
+            let limit = Duration::from_secs(job.params.timeout_seconds.saturating_add(30));
             since.plus(limit) <= now.tick
         });
+        // The same goes for one that does not let go of a job that was taken back.
+        let overdue = overdue || job.live.cancelling_since.is_some_and(|since| since.plus(CANCEL_MAX) <= now.tick);
         let ends = job.live.heard.plus(span);
         if ends > now.tick && !overdue {
             return vec![Effect::Wake { timer, after: now.tick.until(ends) }];
         }
-        let what =
-            if overdue { "the executor ran far past the job's time" } else { "the executor's lease ran out" };
+        if job.record.state == JobStatus::AwaitingAssignmentConfirmation {
+            close_assignment(&mut job.record, "silent");
+            job.record.say(now.at, "Note", Some("the executor did not answer the assignment".into()));
+            return self.choose(now, id);
+        }
+        let what = if overdue { "the executor held the job far past its time" } else { "the executor's lease ran out" };
         self.lose_executor(now, id, "lost", what)
     }
 
@@ -246,7 +281,9 @@ impl Originator {
         if job.record.status.is_final() || job.record.cancelled.is_some() {
             return Vec::new();
         }
-        let reason = reason.unwrap_or_else(|| "the originator cancelled".into());
+        let mut reason = reason.unwrap_or_else(|| "the originator cancelled".into());
+        cut(&mut reason, TEXT_BYTES_MAX);
+        job.live.cancelling_since = Some(now.tick);
         job.record.cancelled = Some(reason.clone());
         job.record.say(now.at, "Note", Some(format!("cancelling: {reason}")));
         if job.live.bidding_since.is_some() {
@@ -284,9 +321,10 @@ impl Originator {
     /// A cancellation that was not heard is sent again until the lease is over anyway.
     pub(super) fn cancel_answered(&mut self, id: &Cid, epoch: u64, answer: &Answer) -> Vec<Effect> {
         match answer {
-            Answer::Response(_) => Vec::new(),
-            Answer::Silent => {
-                let after = icn_types::Duration::from_millis(500);
+            Answer::Response(Response::Ack) => Vec::new(),
+            Answer::Response(Response::Refused { code, .. }) if !code.is_temporary() => Vec::new(),
+            Answer::Response(Response::Refused { .. }) | Answer::Silent | Answer::Unsent => {
+                let after = Duration::from_millis(500);
                 vec![Effect::Wake { timer: Timer::ResendCancel { job: *id, epoch }, after }]
             }
         }

@@ -25,7 +25,8 @@ impl Originator {
         let config = self.config.clone();
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         if job.record.cancelled.is_some() {
-            return self.fail(now, id, "cancelled", "cancelled before anybody ran it".into());
+            let reason = job.record.cancelled.clone().unwrap_or_default();
+            return self.fail(now, id, "cancelled", reason);
         }
         job.record.round += 1;
         job.record.status = StandardJobStatus::Pending;
@@ -200,9 +201,11 @@ impl Originator {
         }]
     }
 
-    /// Tells whether no known executor is left that could still bid.
+    /// Tells whether no known executor is left that could still bid. Never so while somebody bids who is not known: then
+    /// others may not be known either.
     fn everybody_answered(&self, now: Now, job: &Job) -> bool {
-        self.directory.fresh(now.at).filter(|(did, _)| !(job.record.remote && **did == self.me)).all(
+        let is_known = |did: &Did| self.directory.fresh(now.at).any(|(known, _)| known == did);
+        job.record.bids.iter().all(|bid| is_known(&bid.executor)) && self.directory.fresh(now.at).filter(|(did, _)| !(job.record.remote && **did == self.me)).all(
             |(did, known)| {
                 let candidate = Candidate {
                     did,

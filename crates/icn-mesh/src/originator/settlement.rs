@@ -40,16 +40,18 @@ impl Originator {
         let is_current = last_of_executor + 1 == job.record.assignments.len()
             && !job.record.status.is_final()
             && job.live.bidding_since.is_none();
-        if known || (is_current && job.live.fetching.is_some()) {
-            return reply(Response::Ack).collect();
+        let recorded = job.record.assignments.get(last_of_executor).is_some_and(|past| past.receipt.is_some());
+        if known || (!is_current && recorded) {
+            // What is acknowledged is durable: the write that recorded it may still be on its way.
+            let again = || Effect::Persist(vec![Persist::Job(Box::new(job.record.clone()))]);
+            return ticket.map(|ticket| vec![again(), ack(ticket)]).unwrap_or_default();
+        }
+        if is_current && job.live.fetching.is_some() {
+            let message = "another receipt of this executor is being fetched";
+            return reply(Response::refused(RefusalCode::Busy, message)).collect();
         }
         let mut effects = Vec::new();
         if is_current {
-            if job.record.state == JobStatus::AwaitingAssignmentConfirmation {
-                job.record.status = StandardJobStatus::Running;
-                job.record.enter(now.at, JobStatus::Assigned, None);
-                close_assignment(&mut job.record, "accepted");
-            }
             job.live.fetching = Some((cid, 0));
             job.live.providers = available.providers.clone();
             effects.extend(fetch(&job.record, executor, cid, &job.live.providers));
@@ -147,6 +149,9 @@ impl Originator {
             );
         }
         close_assignment(&mut job.record, "kept");
+        if job.record.state == JobStatus::AwaitingAssignmentConfirmation {
+            job.record.enter(now.at, JobStatus::Assigned, None);
+        }
         fill_in_states(&mut job.record, now, &receipt);
         let state = match receipt.status {
             StandardJobStatus::CompletedSuccessfully => JobStatus::Completed,

@@ -259,10 +259,7 @@ async fn send_next<W: futures::AsyncWrite + Unpin>(
 }
 
 /// Answers wants until the message is full; returns it with the wants that are left.
-fn answer(
-    blocks: &dyn super::BlockSource,
-    wants: Vec<(Cid, Want)>,
-) -> (Message, Vec<(Cid, Want)>) {
+fn answer(blocks: &dyn super::BlockSource, wants: Vec<(Cid, Want)>) -> (Message, Vec<(Cid, Want)>) {
     let mut message = Message::default();
     let mut bytes = 0;
     let mut wants = wants.into_iter();
@@ -329,8 +326,10 @@ mod tests {
 
     #[test]
     fn no_message_is_larger_than_a_frame() {
-        let (source, cids) = blocks(&[10, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX - 20, 15_000, BLOCK_BYTES_MAX + 1]);
-        let mut wants: Vec<_> = cids.iter().map(|cid| (*cid, Want { is_block: true, says_no: true })).collect();
+        let (source, cids) =
+            blocks(&[10, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX - 20, 15_000, BLOCK_BYTES_MAX + 1]);
+        let mut wants: Vec<_> =
+            cids.iter().map(|cid| (*cid, Want { is_block: true, says_no: true })).collect();
         let (mut served, mut refused) = (0, 0);
         while !wants.is_empty() {
             let (message, rest) = answer(&source, wants);

@@ -178,7 +178,10 @@ fn items(mut bytes: &[u8], is_outer: bool) -> Result<usize, prost::DecodeError> 
 /// # Errors
 ///
 /// [`DecodeError::FrameTooLarge`] before any of the frame is read, [`DecodeError::Io`] when the stream breaks off.
-pub async fn read_frame<R: AsyncRead + Unpin>(io: &mut R, progress: impl Fn()) -> Result<Option<Bytes>, DecodeError> {
+pub async fn read_frame<R: AsyncRead + Unpin>(
+    io: &mut R,
+    progress: impl Fn(),
+) -> Result<Option<Bytes>, DecodeError> {
     let Some(length) = read_length(io).await? else { return Ok(None) };
     let length = match usize::try_from(length) {
         Ok(length) if length <= FRAME_BYTES_MAX => length,
@@ -205,7 +208,11 @@ async fn read_length<R: AsyncRead + Unpin>(io: &mut R) -> Result<Option<u64>, De
     for shift in (0..35).step_by(7) {
         let mut byte = [0u8];
         if io.read(&mut byte).await? == 0 {
-            return if shift == 0 { Ok(None) } else { Err(DecodeError::Io(std::io::ErrorKind::UnexpectedEof.into())) };
+            return if shift == 0 {
+                Ok(None)
+            } else {
+                Err(DecodeError::Io(std::io::ErrorKind::UnexpectedEof.into()))
+            };
         }
         let [byte] = byte;
         length |= u64::from(byte & 0x7f) << shift;

@@ -40,7 +40,7 @@ pub struct NodeCapability {
     /// Where it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
-    /// The runtime profiles that it runs, such as `icn-covm-1`; empty when it runs no jobs.
+    /// The runtime profiles that it runs, such as `icn-canonical-1`; empty when it runs no jobs.
     pub supported_runtimes: Vec<String>,
     /// What it has free, and the limits of one job under the names of [`capacity`].
     pub available_resources: Resources,

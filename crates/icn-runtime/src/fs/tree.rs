@@ -146,7 +146,13 @@ impl Tree {
         }
     }
 
-    fn insert(&mut self, parent: NodeId, name: &str, content: Content, writable: bool) -> Result<NodeId, Errno> {
+    fn insert(
+        &mut self,
+        parent: NodeId,
+        name: &str,
+        content: Content,
+        writable: bool,
+    ) -> Result<NodeId, Errno> {
         let node = Node { content, name: name.to_owned(), parent, writable, open: 0, linked: true };
         let id = match self.free.pop() {
             Some(id) => id,
@@ -178,7 +184,8 @@ impl Tree {
         }
         // The folders from `base` down to where the walk is.
         let mut folders = vec![base];
-        let mut place = Place { parent: base, name: None, node: Some(base), wants_folder: path.ends_with('/') };
+        let mut place =
+            Place { parent: base, name: None, node: Some(base), wants_folder: path.ends_with('/') };
         for part in path.split('/').filter(|part| !part.is_empty()) {
             // Whatever came before has to be a folder.
             let here = place.node.ok_or(Errno::NotFound)?;
@@ -260,7 +267,8 @@ impl Tree {
     fn create(&mut self, parent: NodeId, name: &str, content: Content) -> Result<NodeId, Failure> {
         self.check_name(parent, name)?;
         if self.written >= self.written_max {
-            let message = format!("the guest wants more than {} files and folders in `/out`", self.written_max);
+            let message =
+                format!("the guest wants more than {} files and folders in `/out`", self.written_max);
             return Err(Stop::OutputLimit(message).into());
         }
         self.written += 1;
@@ -381,7 +389,8 @@ impl Tree {
     pub(crate) fn rename(&mut self, from: (NodeId, &str), to: (NodeId, &str)) -> Result<u64, Errno> {
         let (source, old_name, node) = self.find_to_change(from.0, from.1)?;
         let target = self.find(to.0, to.1)?;
-        let new_name = target.name.ok_or(if target.node.is_some() { Errno::Exists } else { Errno::NotFound })?;
+        let new_name =
+            target.name.ok_or(if target.node.is_some() { Errno::Exists } else { Errno::NotFound })?;
         let new_path = self.check_name(target.parent, &new_name)?;
         let is_folder = matches!(self.node(node)?.content, Content::Folder(_));
         if !is_folder && (source.wants_folder || target.wants_folder) {
@@ -452,7 +461,10 @@ impl Tree {
     pub(crate) fn count(&mut self, more: u64) -> Result<(), Stop> {
         let bytes = self.bytes.saturating_add(more);
         if bytes > self.bytes_max {
-            return Err(Stop::OutputLimit(format!("the guest wants to write more than {} bytes", self.bytes_max)));
+            return Err(Stop::OutputLimit(format!(
+                "the guest wants to write more than {} bytes",
+                self.bytes_max
+            )));
         }
         self.bytes = bytes;
         Ok(())
@@ -526,10 +538,14 @@ pub(crate) fn read_blob(blob: &dyn Blob, offset: u64, buffer: &mut [u8]) -> Resu
         let place = offset.saturating_add(read as u64);
         let rest = buffer.get_mut(read..).unwrap_or_default();
         match blob.read_at(place, rest) {
-            Ok(0) => return Err(Stop::NodeFault(format!("an input ends at byte {place}, before its length"))),
+            Ok(0) => {
+                return Err(Stop::NodeFault(format!("an input ends at byte {place}, before its length")));
+            }
             Ok(more) => read = read.saturating_add(more).min(wanted),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Stop::NodeFault(format!("an input cannot be read at byte {place}: {error}"))),
+            Err(error) => {
+                return Err(Stop::NodeFault(format!("an input cannot be read at byte {place}: {error}")));
+            }
         }
     }
     Ok(read)

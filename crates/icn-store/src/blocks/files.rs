@@ -13,7 +13,7 @@ use super::Block;
 use crate::StoreError;
 use crate::database::sync_folder;
 
-/// How many files are written and synced at the same time: disks answer several syncs as fast as one.
+/// How many files are synced at the same time: disks answer several syncs nearly as fast as one.
 const WRITERS: usize = 4;
 /// The letters of base32: one folder each, so that few folders need a sync and none becomes huge.
 const SHARDS: &str = "abcdefghijklmnopqrstuvwxyz234567";
@@ -57,38 +57,48 @@ impl Files {
     }
 
     /// Writes files; on return their bytes and names are durable.
+    ///
+    /// Files get their names before they are synced, so that bytes and names can be synced at the same time. A file that
+    /// a crash left half written has no row, and does not pass for its block.
     pub(super) fn write(&self, blocks: &[&Block]) -> Result<(), StoreError> {
-        if let [block] = blocks {
-            self.write_one(block)?;
-        } else {
-            let share = blocks.len().div_ceil(WRITERS);
-            std::thread::scope(|scope| {
-                let writers: Vec<_> = blocks
-                    .chunks(share)
-                    .map(|share| {
-                        scope.spawn(move || share.iter().try_for_each(|block| self.write_one(block)))
-                    })
-                    .collect();
-                // A panic of a writer is one of ours.
-                writers.into_iter().try_for_each(|writer| writer.join().unwrap_or(Err(StoreError::Closed)))
-            })?;
-        }
+        let files: Vec<_> = blocks.iter().map(|block| self.write_one(block)).collect::<Result<_, _>>()?;
         let shards: BTreeSet<_> = blocks.iter().map(|block| self.shard(&block.cid().to_string())).collect();
-        for shard in shards {
-            sync_folder(&shard).map_err(|error| StoreError::io("sync", &shard, error))?;
-        }
-        Ok(())
+        let share = files.len().div_ceil(WRITERS).max(1);
+        // All at once: the filesystem answers them with few writes of its own journal.
+        std::thread::scope(|scope| {
+            let sync =
+                |file: &File| file.sync_data().map_err(|error| StoreError::io("sync", &self.dir, error));
+            let threads: Vec<_> = files
+                .chunks(share)
+                .map(|share| scope.spawn(move || share.iter().try_for_each(sync)))
+                .collect();
+            for shard in &shards {
+                sync_folder(shard).map_err(|error| StoreError::io("sync", shard, error))?;
+            }
+            // A panic of a thread is one of ours.
+            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or(Err(StoreError::Closed)))
+        })
     }
 
-    fn write_one(&self, block: &Block) -> Result<(), StoreError> {
+    /// Writes a file under its name, not synced yet. One that is there already, from another writer of the same block
+    /// or from before a crash, is kept when it is good: replacing it could lose what the other relies on.
+    fn write_one(&self, block: &Block) -> Result<File, StoreError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.dir.join(UNFINISHED).join(number.to_string());
         let path = self.path(&block.cid());
-        let write = || -> io::Result<()> {
+        let write = || -> io::Result<File> {
             let mut file = File::create_new(&unfinished)?;
             file.write_all(block.bytes())?;
-            file.sync_data()?;
-            fs::rename(&unfinished, &path)
+            match rename_new(&unfinished, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                renamed => return renamed.map(|()| file),
+            }
+            if fs::read(&path).is_ok_and(|bytes| bytes == **block.bytes()) {
+                fs::remove_file(&unfinished)?;
+                return File::open(&path);
+            }
+            fs::rename(&unfinished, &path)?;
+            Ok(file)
         };
         write().map_err(|error| {
             // The next start removes what cannot be removed now.
@@ -136,5 +146,19 @@ impl Files {
             };
             list().map_err(|error| StoreError::io("list", &shard, error))
         })
+    }
+}
+
+/// Gives a file its name, unless that is taken.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every filesystem knows the flag; all know links.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes to blocks.
 
 use std::io::Read;
+use std::sync::mpsc;
 
 use bytes::{Bytes, BytesMut};
 use icn_types::{Cid, DAG_PB, RAW};
@@ -14,7 +15,7 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 pub const LINKS_MAX: usize = 1_024;
 
 /// How many bytes of blocks [`add`] writes at a time.
-const ADD_BYTES: usize = 8 * CHUNK_BYTES;
+const GROUP_BYTES: usize = 8 * CHUNK_BYTES;
 
 /// A file that became blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +144,8 @@ impl Builder {
     }
 }
 
-/// Reads a file to its end and stores it; every block is durable on return. Blocks the thread.
+/// Reads a file to its end and stores it; every block is durable on return. Blocks the thread; hashes while a second
+/// thread writes. Holds up to three groups of 8 MiB.
 ///
 /// Pin the file soon: until then only its youth keeps its blocks from collection.
 ///
@@ -151,9 +153,23 @@ impl Builder {
 ///
 /// [`StoreError::Io`] when the source cannot be read, and as [`Blocks::put_many`].
 pub fn add(blocks: &Blocks, source: &mut impl Read) -> Result<Added, StoreError> {
+    let (groups, waiting) = mpsc::sync_channel::<Vec<Block>>(1);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || waiting.into_iter().try_for_each(|group| blocks.put_many(group)));
+        let added = build(source, &groups);
+        drop(groups);
+        // The writer's error comes first: when it stops, building has nowhere to put its blocks.
+        writer.join().unwrap_or(Err(StoreError::Closed))?;
+        added
+    })
+}
+
+/// Reads a file to its end and hands its blocks on in groups.
+fn build(source: &mut impl Read, groups: &mpsc::SyncSender<Vec<Block>>) -> Result<Added, StoreError> {
+    let hand_on = |group: Vec<Block>| groups.send(group).map_err(|_| StoreError::Closed);
     let mut builder = Builder::new();
-    let mut ready = Vec::new();
-    let mut ready_bytes = 0;
+    let mut group = Vec::new();
+    let mut group_bytes = 0;
     let mut piece = vec![0; CHUNK_BYTES];
     loop {
         let len = fill(source, &mut piece).map_err(|error| StoreError::io("read", "the source", error))?;
@@ -161,17 +177,17 @@ pub fn add(blocks: &Blocks, source: &mut impl Read) -> Result<Added, StoreError>
             break;
         }
         for block in builder.push(piece.get(..len).unwrap_or_default()) {
-            ready_bytes += block.bytes().len();
-            ready.push(block);
+            group_bytes += block.bytes().len();
+            group.push(block);
         }
-        if ready_bytes >= ADD_BYTES {
-            blocks.put_many(std::mem::take(&mut ready))?;
-            ready_bytes = 0;
+        if group_bytes >= GROUP_BYTES {
+            hand_on(std::mem::take(&mut group))?;
+            group_bytes = 0;
         }
     }
     let (added, last) = builder.finish();
-    ready.extend(last);
-    blocks.put_many(ready)?;
+    group.extend(last);
+    hand_on(group)?;
     Ok(added)
 }
 

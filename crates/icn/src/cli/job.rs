@@ -30,7 +30,9 @@ pub(crate) enum JobCommand {
     Run(Box<JobRunArgs>),
     List(ListArgs),
     /// Show a job: its state, its outputs and its whole history
-    #[command(after_long_help = "Examples:\n  icn job show bafyrei6x\n  icn job show bafyrei6x --json | jq .outputs")]
+    #[command(
+        after_long_help = "Examples:\n  icn job show bafyrei6x\n  icn job show bafyrei6x --json | jq .outputs"
+    )]
     Show(JobIdArgs),
     Logs(LogsArgs),
     /// List the bids for a job

@@ -36,12 +36,12 @@ pub(crate) struct InitArgs {
 #[command(after_long_help = "\
 Examples:
   icn node
-  icn node --peer icn://did:icn:6MkA…@192.0.2.7:7100 --region north
+  icn node --peer icn://did:icn:4vJ9…@192.0.2.7:7100 --region north
   icn node --listen /ip4/0.0.0.0/udp/7100/quic-v1 --no-executor
   icn node --api 127.0.0.1:0 --no-mdns --data-dir ./try")]
 pub(crate) struct NodeArgs {
     /// Listen here; may be given several times
-    #[arg(long, value_name = "MULTIADDR", value_parser = values::peer)]
+    #[arg(long, value_name = "MULTIADDR", value_parser = values::multiaddr)]
     pub(crate) listen: Vec<String>,
 
     /// Connect to this peer; may be given several times, also as icn://<did>@host:port
@@ -79,6 +79,10 @@ pub(crate) struct NodeArgs {
     /// Read the keystore's passphrase from the first line of a file
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// End when the process with this number, which started the node, ends; used by `icn demo`
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) end_with: Option<u32>,
 }
 
 impl NodeArgs {
@@ -150,10 +154,10 @@ mod tests {
     use crate::cli::{Cli, Command, NodeArgs};
 
     fn node(line: &str) -> NodeArgs {
-        match Cli::try_parse_from(line.split(' ')).unwrap().command {
-            Command::Node(args) => args,
-            other => panic!("{other:?}"),
-        }
+        let Command::Node(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+            panic!("`{line}` is not `icn node`");
+        };
+        args
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Receipts.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use icn_types::Cid;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
@@ -27,6 +30,7 @@ Examples:
   icn receipt replay bafyrei6x…
   icn receipt replay receipt.bin --json")]
     Replay(ReceiptArgs),
+    Export(ReceiptExportArgs),
 }
 
 /// Names a receipt.
@@ -35,4 +39,19 @@ pub(crate) struct ReceiptArgs {
     /// The receipt's CID, or a file with its bytes or its bundle
     #[arg(value_name = "CID or FILE")]
     pub(crate) receipt: String,
+}
+
+/// Write a receipt to a file, with all that is needed to verify it anywhere
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn receipt export bafyrei6x… -o receipt.bin && icn receipt verify receipt.bin")]
+pub(crate) struct ReceiptExportArgs {
+    /// The receipt
+    #[arg(value_name = "CID")]
+    pub(crate) cid: Cid,
+
+    /// Where to write it
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
 }

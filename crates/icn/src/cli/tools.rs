@@ -76,3 +76,10 @@ pub(crate) struct ManArgs {
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
 }
+
+/// Print the reference of icn.toml: every key, its default and its environment variable
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn config-reference > config.md")]
+pub(crate) struct ConfigReferenceArgs {}

@@ -92,11 +92,12 @@ impl Target {
 }
 
 /// Turns `HOST:PORT` or `http://HOST:PORT` into the start of URLs.
-pub(crate) fn base_url(api: &str) -> Result<String, CliError> {
+fn base_url(api: &str) -> Result<String, CliError> {
     let authority = api.strip_prefix("http://").unwrap_or(api).trim_end_matches('/');
     let wrong = || CliError::Usage(format!("`{api}` is not where an API can be: expected `HOST:PORT`"));
     let url: reqwest::Url = format!("http://{authority}").parse().map_err(|_| wrong())?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let bare =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !bare || authority.is_empty() || authority.contains(['/', '@']) {
         return Err(wrong());
     }
@@ -111,7 +112,9 @@ pub(crate) fn data_dir_default() -> Result<PathBuf, CliError> {
         return Ok(data.join("icn"));
     }
     folder("HOME").map(|home| home.join(".local/share/icn")).ok_or_else(|| {
-        CliError::Usage("neither HOME nor XDG_DATA_HOME is set: name the node's folder with `--data-dir`".to_owned())
+        CliError::Usage(
+            "neither HOME nor XDG_DATA_HOME is set: name the node's folder with `--data-dir`".to_owned(),
+        )
     })
 }
 
@@ -125,7 +128,9 @@ mod tests {
             assert_eq!(base_url(api).unwrap(), "http://127.0.0.1:7171", "{api}");
         }
         assert_eq!(base_url("[::1]:7171").unwrap(), "http://[::1]:7171");
-        for bad in ["", "https://127.0.0.1:1", "127.0.0.1:1/v1", "a b", "u@127.0.0.1:1", "127.0.0.1:99999", "x?y"] {
+        for bad in
+            ["", "https://127.0.0.1:1", "127.0.0.1:1/v1", "a b", "u@127.0.0.1:1", "127.0.0.1:99999", "x?y"]
+        {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }

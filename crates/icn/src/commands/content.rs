@@ -1,7 +1,7 @@
 //! `icn add`, `icn get`, `icn cat`, `icn stat`: content by CID.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use icn_gateway::api::Content;
 use icn_types::{Cid, Page};
@@ -82,12 +82,8 @@ fn advance(bar: &ProgressBar) -> impl Fn(u64) + Send + 'static {
 /// Fetches content into a file, which appears once it is whole.
 pub(crate) async fn get(context: &Context<'_>, args: &GetArgs) -> Result<Exit, CliError> {
     let client = context.client()?;
-    let folder = match args.output.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
     let mut download = client.cat(&args.cid).await?;
-    let mut file = new_file(&folder)?;
+    let mut file = new_file_beside(&args.output)?;
     let bar = context.out.progress(&args.cid.short(), download.length);
     let mut bytes = 0;
     while let Some(piece) = download.next().await? {
@@ -96,8 +92,7 @@ pub(crate) async fn get(context: &Context<'_>, args: &GetArgs) -> Result<Exit, C
         bar.set_position(bytes);
     }
     bar.finish_and_clear();
-    file.persist(&args.output)
-        .map_err(|error| CliError::file("write", &args.output)(error.error))?;
+    file.persist(&args.output).map_err(|error| CliError::file("write", &args.output)(error.error))?;
     if context.out.is_json() {
         context.out.json(&Fetched { cid: args.cid, bytes, file: &args.output })?;
     } else {
@@ -107,8 +102,12 @@ pub(crate) async fn get(context: &Context<'_>, args: &GetArgs) -> Result<Exit, C
 }
 
 /// Makes a file that vanishes unless it is given its name, with the permissions of an ordinary new file.
-fn new_file(folder: &Path) -> Result<tempfile::NamedTempFile, CliError> {
+pub(super) fn new_file_beside(output: &Path) -> Result<tempfile::NamedTempFile, CliError> {
     use std::os::unix::fs::PermissionsExt as _;
+    let folder = match output.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
     tempfile::Builder::new()
         .prefix(".icn-")
         .suffix(".part")

@@ -12,8 +12,9 @@ use std::time::Instant;
 use icn_gateway::api::Job;
 use icn_types::StandardJobStatus;
 
-pub(super) use self::follow::{History, watch};
-pub(super) use self::show::id_start;
+pub(super) use self::follow::{History, turn_line, watch};
+pub(super) use self::interrupt::ctrl_c;
+pub(super) use self::show::{JOB_HEADING, id_start, job_row, score};
 use super::Context;
 use crate::cli::{CancelArgs, JobCommand, WaitArgs};
 use crate::error::{CliError, Exit};
@@ -91,8 +92,12 @@ pub(super) fn summary(job: &Job) -> String {
         let _infallible = write!(text, ", {price}");
     }
     if let Some(error) = &job.error {
-        let _infallible =
-            write!(text, ": {} ({})", crate::output::clean(&error.message), crate::output::clean(&error.code));
+        let _infallible = write!(
+            text,
+            ": {} ({})",
+            crate::output::clean(&error.message),
+            crate::output::clean(&error.code)
+        );
     }
     text
 }

@@ -46,7 +46,10 @@ pub(super) fn status_pairs(status: &Status) -> Vec<(&'static str, String)> {
         ("jobs", jobs),
         ("content", disk),
         ("api", clean(&status.api)),
-        ("listen", status.listen.iter().map(|address| clean(address)).collect::<Vec<_>>().join("\n         ")),
+        (
+            "listen",
+            status.listen.iter().map(|address| clean(address)).collect::<Vec<_>>().join("\n         "),
+        ),
     ]
 }
 

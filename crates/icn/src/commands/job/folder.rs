@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::error::CliError;
 
@@ -48,7 +48,14 @@ impl OutputFolder {
         let part = format!(".icn-{}-{}.part", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&folder, &part, flags, Mode::from_raw_mode(0o666)).map_err(failed)?;
-        Ok(PartialOutput { file: File::from(file), folder, part, last: last.to_owned(), shown, finished: false })
+        Ok(PartialOutput {
+            file: File::from(file),
+            folder,
+            part,
+            last: last.to_owned(),
+            shown,
+            finished: false,
+        })
     }
 }
 
@@ -142,7 +149,9 @@ mod tests {
     fn names_that_leave_the_folder_are_refused() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("results");
-        for name in ["../a", "a/../../b", "/etc/passwd", "a//b", "", ".", "a\\..\\b", "a\0b", "stdout/../../x"] {
+        for name in
+            ["../a", "a/../../b", "/etc/passwd", "a//b", "", ".", "a\\..\\b", "a\0b", "stdout/../../x"]
+        {
             assert!(write(&folder, name, b"x").is_err(), "{name:?}");
         }
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
@@ -162,7 +171,11 @@ mod tests {
         let error = write(&folder, "link/kept", b"lost").unwrap_err();
         assert!(error.story().contains("is a link or a file"), "{}", error.story());
         write(&folder, "file", b"mine").unwrap();
-        assert_eq!(std::fs::read(outside.join("kept")).unwrap(), b"kept", "the link is replaced, not followed");
+        assert_eq!(
+            std::fs::read(outside.join("kept")).unwrap(),
+            b"kept",
+            "the link is replaced, not followed"
+        );
         assert_eq!(std::fs::read(folder.join("file")).unwrap(), b"mine");
         assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
     }

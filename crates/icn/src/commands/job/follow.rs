@@ -50,11 +50,7 @@ pub(in crate::commands) async fn watch(
 }
 
 /// Follows a job until it is final, or until the node ends the stream (nothing).
-async fn watch_once(
-    client: &Client,
-    id: &str,
-    mut seen: impl FnMut(&Job),
-) -> Result<Option<Job>, CliError> {
+async fn watch_once(client: &Client, id: &str, mut seen: impl FnMut(&Job)) -> Result<Option<Job>, CliError> {
     let mut turns = client.follow(id).await?;
     while let Some(job) = turns.next().await? {
         seen(&job);
@@ -95,7 +91,7 @@ impl History {
     }
 
     /// Gives the turns that are new, without printing them.
-    pub(super) fn take_new<'a>(&mut self, job: &'a Job) -> impl Iterator<Item = &'a Turn> {
+    pub(in crate::commands) fn take_new<'a>(&mut self, job: &'a Job) -> impl Iterator<Item = &'a Turn> {
         let skipped = self.shown;
         self.shown = self.shown.max(job.history.len());
         job.history.iter().skip(skipped)
@@ -103,7 +99,12 @@ impl History {
 }
 
 /// Writes one turn: when, counted from the submission, what, and the details.
-pub(super) fn turn_line(out: &Output, stream: Stream, submitted: Timestamp, turn: &Turn) -> String {
+pub(in crate::commands) fn turn_line(
+    out: &Output,
+    stream: Stream,
+    submitted: Timestamp,
+    turn: &Turn,
+) -> String {
     let after = turn.at.since(submitted).as_millis();
     let when = out.paint(stream, Style::Dim, &format!("{:>4}.{:03} s", after / 1_000, after % 1_000));
     let state = out.paint(stream, state_style(&turn.state), &format!("{:<16}", clean(&turn.state)));

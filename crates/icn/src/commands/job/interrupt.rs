@@ -27,9 +27,7 @@ pub(super) async fn ask(out: &Output) -> Choice {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Choice::Cancel;
     }
-    out.note(
-        "\n[d] detach and leave the job running  [c] cancel it  [Enter] go on  (Ctrl-C again cancels)",
-    );
+    out.note("\n[d] detach and leave the job running  [c] cancel it  [Enter] go on  (Ctrl-C again cancels)");
     tokio::select! {
         line = read_line() => line.map_or(Choice::Cancel, |line| choice_of(&line)),
         () = ctrl_c() => Choice::Cancel,

@@ -47,7 +47,12 @@ pub(super) async fn run(context: &Context<'_>, args: &JobRunArgs) -> Result<Exit
     }
     context.out.note(&format!("job {}", context.out.paint(Stream::Stderr, Style::Bold, &job.id.to_string())));
     match follow(context, &mut client, &job).await? {
-        Followed::Ended(job) => finish(context, &client, &job, args.output.as_deref()).await,
+        Followed::Ended(job) => tokio::select! {
+            exit = finish(context, &client, &job, args.output.as_deref()) => exit,
+            () = interrupt::ctrl_c() => Err(CliError::Failed(format!(
+                "interrupted while the outputs were fetched: see `icn job show {}`", super::id_start(&job.id)
+            ))),
+        },
         Followed::Detached => detached(context, &job),
     }
 }
@@ -63,10 +68,8 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
     };
     let mut inputs = Vec::with_capacity(args.inputs.len());
     for input in &args.inputs {
-        inputs.push(NamedCid {
-            name: input.name.clone(),
-            cid: resolve(context, client, &input.value).await?,
-        });
+        inputs
+            .push(NamedCid { name: input.name.clone(), cid: resolve(context, client, &input.value).await? });
     }
     Ok(JobRequest {
         wasm_cid,
@@ -151,7 +154,9 @@ async fn finish(
     let verdict = verify(client, job).await?;
     if let Some(verdict) = verdict.as_ref().filter(|verdict| !verdict.valid) {
         let reason = crate::output::clean(&verdict.reason);
-        context.out.note(&context.out.failure(&CliError::Failed(format!("the receipt does not hold: {reason}"))));
+        context
+            .out
+            .note(&context.out.failure(&CliError::Failed(format!("the receipt does not hold: {reason}"))));
     }
     match folder {
         Some(folder) => outputs::save(context, client, job, folder).await?,
@@ -178,8 +183,7 @@ async fn verify(client: &Client, job: &Job) -> Result<Option<Verdict>, CliError>
 }
 
 fn closing_line(context: &Context<'_>, job: &Job, verdict: Option<&Verdict>) -> String {
-    let summary =
-        context.out.paint(Stream::Stderr, super::follow::status_style(job.status), &summary(job));
+    let summary = context.out.paint(Stream::Stderr, super::follow::status_style(job.status), &summary(job));
     match (&job.receipt_cid, verdict) {
         (Some(cid), Some(verdict)) if verdict.valid => format!("{summary}\nreceipt {cid} (verified)"),
         (Some(cid), _) => format!("{summary}\nreceipt {cid} (NOT valid)"),

@@ -1,0 +1,136 @@
+//! What peers have done wrong: a score that decays, a disconnection, a ban.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use libp2p::PeerId;
+
+use super::Driver;
+use crate::handle::Misbehaviour;
+
+/// A score halves in so long (Lighthouse's figure).
+const HALF_LIFE: Duration = Duration::from_secs(600);
+/// At this score a peer is disconnected; a peer that goes on is banned.
+const DISCONNECT_AT: f64 = -20.0;
+const BAN_AT: f64 = -50.0;
+const WORST: f64 = -100.0;
+/// How long a ban lasts.
+const BAN_TIME: Duration = Duration::from_secs(3_600);
+/// Peers remembered, and banned. Full: the one reported longest ago is forgiven.
+const PEERS_MAX: usize = 2_048;
+const BANNED_MAX: usize = 1_024;
+
+#[derive(Debug, Clone, Copy)]
+struct Score {
+    value: f64,
+    at: Instant,
+}
+
+/// The scores, all below zero, and the bans.
+#[derive(Debug, Default)]
+pub(super) struct Blame {
+    scores: HashMap<PeerId, Score>,
+    banned: HashMap<PeerId, Instant>,
+}
+
+impl Blame {
+    /// Lowers a peer's score and returns it.
+    fn lower(&mut self, peer: PeerId, misbehaviour: Misbehaviour, now: Instant) -> f64 {
+        let points = match misbehaviour {
+            Misbehaviour::Minor => 2.0,
+            Misbehaviour::Major => 10.0,
+            Misbehaviour::Fatal => 100.0,
+        };
+        let score = self.scores.entry(peer).or_insert(Score { value: 0.0, at: now });
+        let halves = now.duration_since(score.at).as_secs_f64() / HALF_LIFE.as_secs_f64();
+        *score = Score { value: (score.value * 0.5_f64.powf(halves) - points).max(WORST), at: now };
+        let value = score.value;
+        if self.scores.len() > PEERS_MAX
+            && let Some(oldest) = self.scores.iter().min_by_key(|(_, score)| score.at).map(|(peer, _)| *peer)
+        {
+            self.scores.remove(&oldest);
+        }
+        value
+    }
+
+    /// Bans a peer; returns the one that is forgiven for it, when there are too many.
+    fn ban(&mut self, peer: PeerId, now: Instant) -> Option<PeerId> {
+        self.banned.insert(peer, now);
+        if self.banned.len() <= BANNED_MAX {
+            return None;
+        }
+        let oldest = self.banned.iter().min_by_key(|(_, since)| **since).map(|(peer, _)| *peer)?;
+        self.banned.remove(&oldest);
+        Some(oldest)
+    }
+
+    fn served(&mut self, now: Instant) -> Vec<PeerId> {
+        let is_over = |since: &Instant| now.duration_since(*since) >= BAN_TIME;
+        let over: Vec<PeerId> =
+            self.banned.iter().filter(|(_, since)| is_over(since)).map(|(peer, _)| *peer).collect();
+        for peer in &over {
+            self.banned.remove(peer);
+            self.scores.remove(peer);
+        }
+        over
+    }
+}
+
+impl Driver {
+    pub(super) fn on_report(&mut self, peer: PeerId, misbehaviour: Misbehaviour) {
+        let now = Instant::now();
+        let score = self.blame.lower(peer, misbehaviour, now);
+        let mesh = self.swarm.behaviour_mut();
+        mesh.gossip.set_application_score(&peer, score);
+        if score <= BAN_AT {
+            mesh.blocked.block_peer(peer);
+            if let Some(forgiven) = self.blame.ban(peer, now) {
+                mesh.blocked.unblock_peer(forgiven);
+            }
+            tracing::info!("a peer is banned for an hour");
+            tracing::debug!(%peer, score, "banned");
+        } else if score <= DISCONNECT_AT {
+            tracing::debug!(%peer, score, "disconnected");
+            // An error says that it has left already.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    /// Lets those back in whose ban is over.
+    pub(super) fn pardon(&mut self, now: Instant) {
+        for peer in self.blame.served(now) {
+            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_fall_and_recover() {
+        let mut blame = Blame::default();
+        let (peer, start) = (PeerId::random(), Instant::now());
+        assert_eq!(blame.lower(peer, Misbehaviour::Major, start), -10.0);
+        assert_eq!(blame.lower(peer, Misbehaviour::Major, start), -20.0);
+        let later = blame.lower(peer, Misbehaviour::Minor, start + HALF_LIFE);
+        assert!((later + 12.0).abs() < 0.01, "{later}");
+        assert_eq!(blame.lower(peer, Misbehaviour::Fatal, start + HALF_LIFE), WORST);
+    }
+
+    #[test]
+    fn bans_end_and_are_bounded() {
+        let mut blame = Blame::default();
+        let start = Instant::now();
+        let forgiven: Vec<PeerId> =
+            (0..BANNED_MAX + 10).filter_map(|_| blame.ban(PeerId::random(), start)).collect();
+        assert_eq!((blame.banned.len(), forgiven.len()), (BANNED_MAX, 10));
+        assert!(blame.served(start + BAN_TIME / 2).is_empty());
+        assert_eq!(blame.served(start + BAN_TIME).len(), BANNED_MAX);
+        for _ in 0..PEERS_MAX * 2 {
+            blame.lower(PeerId::random(), Misbehaviour::Minor, start);
+        }
+        assert_eq!(blame.scores.len(), PEERS_MAX);
+    }
+}

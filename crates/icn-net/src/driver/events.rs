@@ -1,0 +1,198 @@
+//! What the swarm says.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::{ConnectionId, DialError, ListenError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns};
+
+use super::Driver;
+use crate::behaviour::MeshEvent;
+use crate::book::is_loopback;
+use crate::event::Event;
+use crate::shared::{Connection, Direction, did_of};
+use crate::start::with_peer;
+
+/// Two connections that come up within so long were dialled at the same time; an older one belongs to a peer that has
+/// been restarted or has lost it.
+const SIMULTANEOUS: Duration = Duration::from_secs(3);
+/// Addresses taken from what a peer says about itself.
+const IDENTIFY_ADDRESSES_MAX: usize = 16;
+/// The longest agent version that is kept, in characters.
+const AGENT_CHARS_MAX: usize = 64;
+
+impl Driver {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of events is open")]
+    pub(super) fn on_swarm_event(&mut self, event: SwarmEvent<MeshEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_mesh_event(event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.on_connected(peer_id, connection_id, &endpoint);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+                self.on_closed(peer_id, connection_id, num_established);
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id, connection_id, error } => {
+                if matches!(error, DialError::Denied { .. }) {
+                    self.shared.metrics.connection_rejected();
+                }
+                self.on_dial_failed(peer_id, Some(connection_id), &error);
+            }
+            SwarmEvent::IncomingConnectionError { error: ListenError::Denied { .. }, .. } => {
+                self.shared.metrics.connection_rejected();
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(address),
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
+            other => tracing::trace!(event = ?other, "swarm"),
+        }
+    }
+
+    fn on_mesh_event(&mut self, event: MeshEvent) {
+        match event {
+            MeshEvent::Gossip(event) => self.on_gossip_event(event),
+            MeshEvent::Direct(event) => self.on_direct(event),
+            MeshEvent::Kad(event) => self.on_kad(event),
+            MeshEvent::Identify(event) => {
+                if let identify::Event::Received { peer_id, info, .. } = event {
+                    self.on_identified(peer_id, info);
+                }
+            }
+            MeshEvent::Ping(event) => {
+                if let Ok(rtt) = event.result {
+                    self.shared.with_peers(|peers| {
+                        if let Some(state) = peers.get_mut(&event.peer) {
+                            state.rtt = Some(rtt);
+                        }
+                    });
+                }
+            }
+            MeshEvent::Mdns(mdns::Event::Discovered(found)) => {
+                for (peer, address) in found {
+                    self.shared.with_book(|book| book.add(peer, [address]));
+                    self.dial_if_room(peer);
+                }
+            }
+            MeshEvent::Mdns(mdns::Event::Expired(_)) => {}
+            MeshEvent::Limits(never) | MeshEvent::Blocked(never) => match never {},
+            MeshEvent::Streams(()) => {}
+        }
+    }
+
+    fn on_gossip_event(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                self.on_gossip(propagation_source, message_id, message);
+            }
+            gossipsub::Event::Subscribed { peer_id, topic } => {
+                let topic = topic.into_string();
+                self.shared.with_peers(|peers| {
+                    if let Some(state) = peers.get_mut(&peer_id) {
+                        state.topics.insert(topic.clone());
+                    }
+                });
+                self.publish_waiting(Some(&topic));
+                self.notify(Event::Subscribed { peer: peer_id, topic });
+            }
+            gossipsub::Event::Unsubscribed { peer_id, topic } => self.shared.with_peers(|peers| {
+                if let Some(state) = peers.get_mut(&peer_id) {
+                    state.topics.remove(topic.as_str());
+                }
+            }),
+            gossipsub::Event::SlowPeer { peer_id, failed_messages } => {
+                tracing::debug!(peer = %peer_id, ?failed_messages, "a peer is slow");
+                self.shared.metrics.dropped("gossip_slow_peer");
+            }
+            gossipsub::Event::GossipsubNotSupported { peer_id } => {
+                tracing::debug!(peer = %peer_id, "a peer does not gossip");
+            }
+        }
+    }
+
+    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint) {
+        let direction = if endpoint.is_dialer() { Direction::Outbound } else { Direction::Inbound };
+        let address = endpoint.get_remote_address().clone();
+        let connection = Connection { id, address: address.clone(), direction, since: Instant::now() };
+        let (is_first, stale, count) = self.shared.with_peers(|peers| {
+            let state = peers.entry(peer).or_default();
+            let is_stale = |old: &&Connection| old.since.elapsed() > SIMULTANEOUS;
+            let stale: Vec<ConnectionId> =
+                state.connections.iter().filter(is_stale).map(|old| old.id).collect();
+            state.connections.push(connection);
+            (state.connections.len() == 1, stale, peers.len())
+        });
+        for old in stale {
+            self.swarm.close_connection(old);
+        }
+        if direction == Direction::Outbound {
+            self.shared.with_book(|book| book.reached(peer, address));
+        }
+        self.shared.metrics.sessions(count);
+        if is_first {
+            self.notify(Event::PeerConnected { peer, did: did_of(&peer) });
+        }
+        self.on_dialled(peer, id);
+    }
+
+    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32) {
+        let count = self.shared.with_peers(|peers| {
+            if let Some(state) = peers.get_mut(&peer) {
+                state.connections.retain(|connection| connection.id != id);
+            }
+            if left == 0 {
+                peers.remove(&peer);
+            }
+            peers.len()
+        });
+        if left == 0 {
+            self.shared.metrics.sessions(count);
+            self.shared.limits.left(peer);
+            self.exchange.disconnected(peer);
+            self.notify(Event::PeerDisconnected { peer });
+        }
+    }
+
+    fn on_identified(&mut self, peer: PeerId, info: identify::Info) {
+        let agent: String =
+            info.agent_version.chars().filter(|c| !c.is_control()).take(AGENT_CHARS_MAX).collect();
+        let remote = self.shared.with_peers(|peers| {
+            let state = peers.get_mut(&peer)?;
+            state.agent = Some(agent);
+            state.connections.last().map(|connection| (connection.address.clone(), connection.direction))
+        });
+        let Some((remote, direction)) = remote else { return };
+        // Only a peer on this machine has a loopback address that means something here.
+        let is_near = is_loopback(&remote);
+        let useful = |address: &Multiaddr| is_near || !is_loopback(address);
+        let addresses: Vec<Multiaddr> =
+            info.listen_addrs.into_iter().filter(useful).take(IDENTIFY_ADDRESSES_MAX).collect();
+        for address in &addresses {
+            self.swarm.behaviour_mut().kad.add_address(&peer, address.clone());
+        }
+        self.shared.with_book(|book| {
+            // A peer that came to us is remembered by where it says that it listens.
+            match addresses.first() {
+                Some(first) if direction == Direction::Inbound => book.reached(peer, first.clone()),
+                _ => {}
+            }
+            book.add(peer, addresses);
+        });
+    }
+
+    fn on_listening(&mut self, address: Multiaddr) {
+        let address = with_peer(address, self.shared.peer_id);
+        let mut listen = self.shared.listen.write().unwrap_or_else(PoisonError::into_inner);
+        if listen.contains(&address) {
+            return;
+        }
+        listen.push(address.clone());
+        drop(listen);
+        self.notify(Event::Listening(address));
+    }
+
+    fn on_expired(&mut self, address: Multiaddr) {
+        let address = with_peer(address, self.shared.peer_id);
+        self.shared.listen.write().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != address);
+    }
+}

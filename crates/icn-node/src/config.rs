@@ -1,0 +1,280 @@
+//! The configuration: file, then environment, then flags, each stronger than the one before.
+
+mod keys;
+
+use std::path::Path;
+
+use icn_types::{Region, TokenAmount};
+use serde::Deserialize;
+
+pub use self::keys::{KEYS, Key, reference, template};
+
+/// Everything that an operator can set. [`KEYS`] documents each value.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[node]`
+    pub node: NodeConfig,
+    /// `[network]`
+    pub network: NetworkConfig,
+    /// `[api]`
+    pub api: ApiConfig,
+    /// `[executor]`
+    pub executor: ExecutorSection,
+    /// `[originator]`
+    pub originator: OriginatorSection,
+    /// `[storage]`
+    pub storage: StorageConfig,
+    /// `[log]`
+    pub log: LogConfig,
+}
+
+/// Who the node is to people.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeConfig {
+    /// A name for people.
+    pub alias: Option<String>,
+    /// Where the node stands.
+    pub region: Option<Region>,
+}
+
+/// How the node joins the network.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Addresses to listen on; empty means port 7100, or any free port when that is taken.
+    pub listen: Vec<String>,
+    /// Peers to stay connected to.
+    pub peers: Vec<String>,
+    /// Whether peers of the local network are found by themselves.
+    pub mdns: bool,
+    /// The most connections.
+    pub max_peers: u32,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self { listen: Vec::new(), peers: Vec::new(), mdns: true, max_peers: 100 }
+    }
+}
+
+/// Where the API answers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Host and port; port 0 means any free one.
+    pub bind: String,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { bind: "127.0.0.1:0".into() }
+    }
+}
+
+/// What the node does for others.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutorSection {
+    /// Whether it runs jobs at all.
+    pub enabled: bool,
+    /// Jobs running at once.
+    pub jobs_max: u32,
+    /// Accepted jobs that wait beside them.
+    pub queue_max: u32,
+    /// What a job costs.
+    #[serde(deserialize_with = "keys::price")]
+    pub price: Option<TokenAmount>,
+    /// The most fuel of a job.
+    pub fuel_max: u64,
+    /// The most memory of a job, in bytes.
+    pub memory_bytes_max: u64,
+    /// The most output of a job, in bytes.
+    pub output_bytes_max: u64,
+    /// The longest time of a job, in seconds.
+    pub timeout_seconds_max: u64,
+    /// How long a stopping node waits for what runs, in seconds.
+    pub drain_seconds: u64,
+}
+
+impl Default for ExecutorSection {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            jobs_max: 10,
+            queue_max: 246,
+            price: None,
+            fuel_max: 1_000_000_000_000,
+            memory_bytes_max: 512 * 1024 * 1024,
+            output_bytes_max: 256 * 1024 * 1024,
+            timeout_seconds_max: 3_600,
+            drain_seconds: 5,
+        }
+    }
+}
+
+/// How the node has jobs run.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OriginatorSection {
+    /// The length of a lease, in seconds.
+    pub lease_seconds: u64,
+    /// How long a job waits for an executor, in seconds.
+    pub bidding_seconds: u64,
+    /// Jobs that may be open at once.
+    pub open_max: usize,
+}
+
+impl Default for OriginatorSection {
+    fn default() -> Self {
+        Self { lease_seconds: 10, bidding_seconds: 600, open_max: 10_000 }
+    }
+}
+
+/// How much the node keeps.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// The most bytes of blocks.
+    pub blocks_bytes_max: u64,
+    /// Free disk space below which nothing more is accepted, in bytes.
+    pub free_bytes_min: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { blocks_bytes_max: 50 * 1024 * 1024 * 1024, free_bytes_min: 16 * 1024 * 1024 }
+    }
+}
+
+/// What the node writes about itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter by module.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: "text".into() }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration `{path}` cannot be read: check the path and its permissions")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a value is not what its key wants.
+    #[error("the configuration {place} is not valid: {reason}; `icn config-reference` lists every key")]
+    Invalid {
+        /// The file, or the environment variable.
+        place: String,
+        /// Line, key and what is wrong.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads the file, where there is one, and puts the environment over it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] that names file or variable, and the key.
+    pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        let mut place = "of the environment".to_owned();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.display().to_string(), source })?;
+            place = format!("`{}`", path.display());
+            table = text.parse::<toml::Table>().map_err(|error| invalid(&place, &error))?;
+            // Read once alone, so that a fault is told with its line.
+            toml::from_str::<Self>(&text).map_err(|error| invalid(&place, &error))?;
+        }
+        for key in KEYS {
+            if let Some(text) = env(&key.variable()) {
+                keys::put(&mut table, key, &text)
+                    .and_then(|()| Self::deserialize(table.clone()))
+                    .map_err(|error| invalid(&format!("variable `{}`", key.variable()), &error))?;
+            }
+        }
+        Self::deserialize(table).map_err(|error| invalid(&place, &error))
+    }
+}
+
+fn invalid(place: &str, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Invalid { place: place.to_owned(), reason: error.to_string().trim().replace('\n', " ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("icn.toml");
+        std::fs::write(&path, text).unwrap();
+        let look_up =
+            |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::load(Some(&path), look_up)
+    }
+
+    #[test]
+    fn the_environment_is_stronger_than_the_file() {
+        let config =
+            load("[executor]\njobs_max = 3\nprice = \"5 hours\"\n", &[("ICN_EXECUTOR_JOBS_MAX", "4")])
+                .unwrap();
+        assert_eq!(config.executor.jobs_max, 4);
+        assert_eq!(config.executor.price.unwrap().amount, 5);
+        let config = load(
+            "",
+            &[("ICN_NETWORK_PEERS", "[\"/ip4/1.2.3.4/udp/7100/quic-v1\"]"), ("ICN_NODE_REGION", "eu")],
+        );
+        let config = config.unwrap();
+        assert_eq!(config.network.peers.len(), 1);
+        assert_eq!(config.node.region.unwrap().as_str(), "eu");
+    }
+
+    #[test]
+    fn faults_are_told_with_their_place() {
+        for (text, env, word) in [
+            ("[executor]\njobs_max = \"many\"\n", None, "line 2"),
+            ("[executr]\n", None, "executr"),
+            ("[executor]\nprice = \"5\"\n", None, "amount"),
+            ("x = [", None, "line 1"),
+            ("", Some(("ICN_EXECUTOR_JOBS_MAX", "many")), "ICN_EXECUTOR_JOBS_MAX"),
+            ("", Some(("ICN_NODE_REGION", "EU/1")), "region"),
+        ] {
+            let error = load(text, env.as_slice()).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_template_is_the_default() {
+        assert_eq!(load(&template(), &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_is_documented_with_its_default() {
+        // Uncommenting a line of the template must give a valid file: the documented defaults are of the right kind.
+        for key in KEYS {
+            if key.default != "none" {
+                let text = format!("[{}]\n{} = {}\n", key.section, key.name, key.default);
+                assert_eq!(load(&text, &[]).unwrap(), Config::default(), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Every key of the configuration: what `icn init` writes, what the reference page says, which variable overrides it.
+
+use std::fmt::Write as _;
+
+use icn_types::TokenAmount;
+use serde::{Deserialize, Deserializer};
+
+/// One key of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The section it stands in.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Its default as TOML, or `none`.
+    pub default: &'static str,
+    /// What it does, for operators.
+    pub doc: &'static str,
+}
+
+impl Key {
+    /// Returns the environment variable that overrides it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("ICN_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+const fn key(section: &'static str, name: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key { section, name, default, doc }
+}
+
+/// Every key, in the order of the file.
+pub const KEYS: &[Key] = &[
+    key("node", "alias", "none", "A name for people, shown beside the DID."),
+    key("node", "region", "none", "Where the node stands (`a-z`, `0-9`, `-`): jobs may ask for a region."),
+    key(
+        "network",
+        "listen",
+        "[]",
+        "Multiaddrs to listen on. Empty: UDP and TCP port 7100, or any free port if that is taken.",
+    ),
+    key("network", "peers", "[]", "Peers to stay connected to: multiaddrs, or `icn://<did>@host:port`."),
+    key("network", "mdns", "true", "Find peers of the local network by multicast DNS, and be found."),
+    key("network", "max_peers", "100", "The most connections at once."),
+    key(
+        "api",
+        "bind",
+        "\"127.0.0.1:0\"",
+        "Host and port of the HTTP API. Port 0: any free one, told in `node.json`.",
+    ),
+    key("executor", "enabled", "true", "Run jobs for others."),
+    key("executor", "jobs_max", "10", "Jobs running at once."),
+    key(
+        "executor",
+        "queue_max",
+        "246",
+        "Accepted jobs that wait beside those that run; above that the node does not bid.",
+    ),
+    key("executor", "price", "none", "What a job costs, such as `\"5 hours\"`. Without it jobs are free."),
+    key("executor", "fuel_max", "1000000000000", "The most fuel of one job."),
+    key("executor", "memory_bytes_max", "536870912", "The most memory of one job, in bytes."),
+    key("executor", "output_bytes_max", "268435456", "The most output of one job, in bytes."),
+    key("executor", "timeout_seconds_max", "3600", "The longest time of one job, in seconds."),
+    key(
+        "executor",
+        "drain_seconds",
+        "5",
+        "How long a stopping node waits for running jobs before it hands them back, in seconds.",
+    ),
+    key(
+        "originator",
+        "lease_seconds",
+        "10",
+        "How long an executor may be silent before its job goes to another, in seconds (3 to 3600).",
+    ),
+    key(
+        "originator",
+        "bidding_seconds",
+        "600",
+        "How long a job waits for an executor before it fails, in seconds.",
+    ),
+    key("originator", "open_max", "10000", "Jobs of this node that may be open at once; more are refused."),
+    key(
+        "storage",
+        "blocks_bytes_max",
+        "53687091200",
+        "The most bytes of content. Full: unpinned content goes, least recently used first.",
+    ),
+    key(
+        "storage",
+        "free_bytes_min",
+        "16777216",
+        "Free disk space below which nothing more is accepted, in bytes.",
+    ),
+    key(
+        "log",
+        "level",
+        "\"info\"",
+        "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `icn_node=debug`. `RUST_LOG` overrides it.",
+    ),
+    key("log", "format", "\"text\"", "`text` for people, `json` for collectors."),
+];
+
+/// Writes the commented file that `icn init` makes: every key with its default.
+#[must_use]
+pub fn template() -> String {
+    let mut text = String::from(
+        "# Configuration of an ICN node. Every line that is commented out shows the default.\n\
+         # Environment variables (ICN_<SECTION>_<KEY>) override this file, flags of `icn node` override both.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            let _ = write!(text, "\n[{section}]\n");
+        }
+        let example = if key.default == "none" { "\"…\"" } else { key.default };
+        let _ = write!(text, "# {}\n# {} = {example}\n", key.doc, key.name);
+    }
+    text
+}
+
+/// Writes the reference page (`docs/config.md`).
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Configuration reference\n\n\
+         Made by `icn config-reference`; do not edit. `icn init` writes `icn.toml` with all of this as comments. Environment\n\
+         variables override the file, flags of `icn node` override both.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        if key.section != section {
+            section = key.section;
+            let _ = write!(
+                text,
+                "\n## [{section}]\n\n| key | default | variable | what it does |\n|---|---|---|---|\n"
+            );
+        }
+        let _ = writeln!(text, "| `{}` | `{}` | `{}` | {} |", key.name, key.default, key.variable(), key.doc);
+    }
+    text
+}
+
+/// Puts the text of an environment variable into a table: as TOML where it is TOML, as a string otherwise.
+pub(super) fn put(table: &mut toml::Table, key: &Key, text: &str) -> Result<(), toml::de::Error> {
+    let value = format!("value = {text}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(text.to_owned()));
+    let section = table.entry(key.section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    let Some(section) = section.as_table_mut() else {
+        return Err(serde::de::Error::custom(format!("`{}` is not a section", key.section)));
+    };
+    section.insert(key.name.to_owned(), value);
+    Ok(())
+}
+
+/// Reads a price such as `"5 hours"`.
+pub(super) fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TokenAmount>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+}

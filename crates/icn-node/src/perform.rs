@@ -1,0 +1,132 @@
+//! Carrying out the effects of the machines.
+
+use std::sync::Arc;
+
+use icn_mesh::{Answer, Effect, ExecutorEvent, OriginatorEvent, Persist, RequestId};
+use icn_protocol::Response;
+use icn_store::{Batch, Block, StoreError};
+use icn_types::{Cid, Did, Duration};
+use tokio::sync::oneshot;
+
+use crate::answer::Asker;
+use crate::core::{Happening, Node, lock};
+use crate::index::Role;
+
+/// The reason of the pins that keep what jobs rely on.
+pub(crate) const JOB_PIN: &str = "job";
+
+/// Carries out one effect; what takes time goes on in a task of its own.
+pub(crate) fn perform(node: &Arc<Node>, effect: Effect) {
+    match effect {
+        Effect::Persist(writes) | Effect::Note(writes) => {
+            let result = batch_of(node, &writes).and_then(|batch| node.db.commit_relaxed(batch));
+            if let Err(error) = result {
+                tracing::warn!(error = %error, "a detail of a job's history was not written");
+            }
+        }
+        Effect::Publish { topic, bytes, remote_only } => publish(node, topic, bytes, remote_only),
+        Effect::Send { to, bytes, request, patience } => send(node, to, bytes, request, patience),
+        Effect::Reply { ticket, response } => node.reply(ticket, &response),
+        Effect::Wake { timer, after } => {
+            let node = Arc::clone(node);
+            tokio::spawn(async move { node.happen(Happening::Wake(timer, after)).await });
+        }
+        Effect::FetchReceipt { job, epoch: _, receipt, executor, providers } => {
+            crate::receipt::spawn_fetch(node, job, receipt, executor, &providers);
+        }
+        Effect::Start { record } => crate::work::spawn(node, *record),
+        Effect::Stop { job, epoch } => {
+            if let Some(token) = lock(&node.running).get(&(job, epoch)) {
+                token.cancel();
+            }
+        }
+        Effect::Provide { receipt, bytes } => crate::receipt::provide(node, receipt, bytes),
+        // Nobody follows: nobody misses it.
+        Effect::Changed { job } => drop(node.changes.send(job)),
+    }
+}
+
+/// Puts the writes of one moment into one batch.
+pub(crate) fn batch_of(node: &Node, writes: &[Persist]) -> Result<Batch, StoreError> {
+    let mut batch = Batch::new();
+    for write in writes {
+        match write {
+            Persist::Job(record) => batch.put(&node.tables.jobs, record.id, record.as_ref())?,
+            Persist::Execution(record) => {
+                lock(&node.index).add(record.job, record.accepted_at, Role::Executor);
+                batch.put(&node.tables.executions, record.job, record.as_ref())?;
+            }
+            Persist::Offer(offer) => batch.put(&node.tables.offers, offer.job, offer)?,
+            Persist::OfferGone(job) => batch.delete(&node.tables.offers, *job),
+            Persist::Block { cid, bytes } => {
+                node.blocks.put_in(&mut batch, vec![Block::check(*cid, bytes.clone())?])?;
+                node.blocks.pin_in(&mut batch, cid, JOB_PIN);
+            }
+        }
+    }
+    Ok(batch)
+}
+
+fn publish(node: &Arc<Node>, topic: String, bytes: Vec<u8>, remote_only: bool) {
+    let node = Arc::clone(node);
+    tokio::spawn(async move {
+        let data = bytes::Bytes::from(bytes);
+        if !remote_only {
+            crate::hearing::hear_own_gossip(&node, &data).await;
+        }
+        if let Err(error) = node.net.publish(&topic, data).await {
+            tracing::warn!(topic, error = %error, "a message was not published");
+        }
+    });
+}
+
+/// Sends a direct message and brings its answer to the machine that waits for it.
+fn send(node: &Arc<Node>, to: Did, bytes: Vec<u8>, request: RequestId, patience: Duration) {
+    let node = Arc::clone(node);
+    tokio::spawn(async move {
+        let asking = ask(&node, to, bytes.into());
+        let answer = match tokio::time::timeout(patience.to_std(), asking).await {
+            Ok(Some(response)) => Answer::Response(response),
+            Ok(None) | Err(_) => Answer::Silent,
+        };
+        match &request {
+            RequestId::Assignment { .. } | RequestId::Cancel { .. } => {
+                node.happen(Happening::Originator(OriginatorEvent::Answered { request, answer })).await;
+            }
+            RequestId::Status { .. } | RequestId::Receipt { .. } => {
+                if answer == Answer::Silent {
+                    // What fails at once must not be tried again at once.
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                node.happen(Happening::Executor(ExecutorEvent::Answered { request, answer })).await;
+            }
+            RequestId::Forget => {
+                if let Answer::Response(Response::Refused { code, message }) = answer {
+                    tracing::debug!(%to, %code, message, "a bid or decline was refused");
+                }
+            }
+        }
+    });
+}
+
+/// Asks a member, who may be this node itself.
+async fn ask(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Option<Response> {
+    if to == node.me {
+        let (sender, answered) = oneshot::channel();
+        crate::hearing::hear_request(node, icn_identity::peer_id(&node.me), &bytes, Asker::Local(sender))
+            .await;
+        return answered.await.ok();
+    }
+    match node.net.request(icn_identity::peer_id(&to), bytes).await {
+        Ok(bytes) => Response::decode(&bytes).ok(),
+        Err(error) => {
+            tracing::debug!(%to, error = %error, "a direct message was not answered");
+            None
+        }
+    }
+}
+
+/// Returns the blocks of a job that are stored here.
+pub(crate) fn blobs_held(node: &Node, cids: impl Iterator<Item = Cid>) -> Vec<Cid> {
+    cids.filter(|cid| node.blocks.has(cid).unwrap_or(false)).take(64).collect()
+}

@@ -1,0 +1,140 @@
+//! Worlds drawn from a seed: nodes, jobs, faults and cheats.
+
+use icn_mesh::ExecutorConfig;
+use icn_types::{Region, TokenAmount};
+
+use crate::config::{Cheat, Config, DiskConfig, NetworkConfig, NodeConfig, Pipeline};
+use crate::job::{Job, Planned};
+use crate::random::Random;
+use crate::world::World;
+
+/// Faults and new jobs come within this time, in milliseconds; then the world is calm.
+pub(crate) const TROUBLE_MS: u64 = 90_000;
+
+/// Makes the world of a seed, with its jobs and its faults; all faults end after 90 s.
+#[must_use]
+pub fn random_world(seed: u64, story: bool) -> World {
+    // The plan of a world has its own source of chance, so that a change of the world's loop keeps the plan.
+    let mut random = Random::new(seed ^ 0x5eed_0f70_0715);
+    let mut world = World::new(seed, draw_config(&mut random, story));
+    let nodes = world.nodes.len();
+    for _ in 0..random.within((1, 6)) {
+        draw_job(&mut world, &mut random);
+    }
+    let honest_faults = random.within((0, 6));
+    for _ in 0..honest_faults {
+        let at = random.within((0, TROUBLE_MS));
+        let node = random.index(nodes);
+        let other = random.index(nodes);
+        match random.index(8) {
+            0..=3 => {
+                world.kill_at(at, node);
+                let down = random.within((20, 30_000));
+                world.start_at(at + down, node);
+            }
+            4 => world.cut_at(at, node, other),
+            5 => {
+                world.cut_at(at, node, other);
+                world.cut_at(at, other, node);
+                let long = random.within((100, 30_000));
+                world.heal_at(at + long);
+            }
+            6 => world.drain_at(at, node),
+            _ => {
+                world.drain_at(at, node);
+                let later = random.within((0, 5_000));
+                world.hand_back_at(at + later, node);
+            }
+        }
+    }
+    world.calm_at(TROUBLE_MS);
+    world
+}
+
+fn draw_config(random: &mut Random, story: bool) -> Config {
+    let count = random.within((2, 5));
+    let nodes = (0..count).map(|at| draw_node(random, at)).collect();
+    let lossy = [0, 0, 50_000, 150_000, 350_000];
+    let slow = [5, 40, 400];
+    let stalls = [0, 0, 20_000];
+    Config {
+        nodes,
+        network: NetworkConfig {
+            loss_ppm: *lossy.get(random.index(lossy.len())).unwrap_or(&0),
+            repeat_ppm: random.within((0, 150_000)),
+            delay_ms: (1, *slow.get(random.index(slow.len())).unwrap_or(&5)),
+        },
+        disk: DiskConfig {
+            sync_ms: (0, random.within((1, 40))),
+            stall_ppm: *stalls.get(random.index(stalls.len())).unwrap_or(&0),
+            stall_ms: 500,
+        },
+        real_signatures: random.chance(60_000),
+        guard: random.chance(700_000),
+        pipeline: if random.chance(700_000) { Pipeline::InOrder } else { Pipeline::PerEvent },
+        story,
+        ..Config::default()
+    }
+}
+
+fn draw_node(random: &mut Random, at: u64) -> NodeConfig {
+    let cheats = [
+        Cheat::LiesAboutCids,
+        Cheat::NeverAssigned,
+        Cheat::Replays,
+        Cheat::Mute,
+        Cheat::AssignsTwice,
+        Cheat::Pretends,
+    ];
+    let executor = ExecutorConfig {
+        running_max: usize::try_from(random.within((1, 3))).unwrap_or(1),
+        queued_max: random.index(3),
+        price: random.chance(400_000).then(|| hours(random.within((1, 5)))),
+        region: random.chance(500_000).then(|| "north".parse::<Region>().ok()).flatten(),
+        ..ExecutorConfig::default()
+    };
+    NodeConfig {
+        executor: (at != 0 || random.chance(500_000)).then_some(executor),
+        skew_ms: i64::try_from(random.within((0, 6_000))).unwrap_or(0) - 3_000,
+        cheat: (at != 1 && random.chance(120_000))
+            .then(|| cheats.get(random.index(cheats.len())).copied())
+            .flatten(),
+    }
+}
+
+fn draw_job(world: &mut World, random: &mut Random) {
+    let longest = [50, 2_000, 15_000, 40_000];
+    let longest = *longest.get(random.index(longest.len())).unwrap_or(&50);
+    let runs_ms = random.within((1, longest));
+    let ends = [Planned::Exit(0), Planned::Exit(0), Planned::Exit(0), Planned::Exit(1), Planned::Trap];
+    let rare = [Planned::OutOfFuel, Planned::NodeFault];
+    let end = if random.chance(100_000) { rare.get(random.index(2)) } else { ends.get(random.index(ends.len())) };
+    let placements = ["FIFO", "BestScore"];
+    let job = Job {
+        runs_ms,
+        end: end.copied().unwrap_or(Planned::Exit(0)),
+        lines: if random.chance(300_000) { random.within((1, 60)) } else { 0 },
+        line_bytes: usize::try_from(random.within((1, 1_500))).unwrap_or(1),
+        remote: random.chance(300_000),
+        placement: random
+            .chance(500_000)
+            .then(|| placements.get(random.index(2)).map(|name| (*name).to_owned()))
+            .flatten(),
+        max_price: random.chance(600_000).then(|| hours(random.within((1, 5)))),
+        region: random.chance(100_000).then(|| "north".parse::<Region>().ok()).flatten(),
+        allowed: Vec::new(),
+        timeout_seconds: 60,
+    };
+    let at = random.within((0, TROUBLE_MS * 2 / 3));
+    let owner = random.index(world.nodes.len());
+    let id = world.submit_at(at, owner, job);
+    if random.chance(200_000) {
+        let reason = if random.chance(300_000) { "so ".repeat(3_000) } else { "not needed any more".to_owned() };
+        let after = random.within((0, runs_ms + 2_000));
+        world.cancel_at(at + after, id, &reason);
+    }
+}
+
+fn hours(amount: u64) -> TokenAmount {
+    TokenAmount { amount, currency: "hours".to_owned() }
+}
