@@ -107,7 +107,7 @@ impl Exchange {
         if let Some(link) = lock(&self.links).remove(&peer) {
             link.close();
         }
-        lock(&self.table).gone(peer);
+        lock(&self.table).forget(peer);
     }
 
     /// Ends all links.
@@ -154,7 +154,11 @@ impl Exchange {
         }
         drop(links);
         link.close();
-        lock(&self.table).gone(peer);
+        if self.shared.is_connected(peer) {
+            lock(&self.table).gone(peer, false);
+        } else {
+            lock(&self.table).forget(peer);
+        }
     }
 
     fn enter(&self, peer: PeerId) -> bool {
@@ -241,7 +245,7 @@ impl Exchange {
             Heard::Unasked => {
                 tracing::debug!(%peer, "a block that nobody asked this peer for, or with another hash");
                 self.shared.metrics.bitswap("refused", block.data.len());
-                lock(&self.table).gone(peer);
+                lock(&self.table).gone(peer, true);
                 self.report(peer, Misbehaviour::Major);
             }
         }

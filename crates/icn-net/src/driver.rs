@@ -239,6 +239,7 @@ impl Driver {
         }
         if !self.shared.limits.gossip(from) {
             self.shared.metrics.limited("gossip");
+            self.on_flood(from);
             self.judge(&id, from, Verdict::Ignore);
             return;
         }

@@ -26,7 +26,7 @@ const DUPLICATE_CACHE: Duration = Duration::from_secs(7 * 60);
 /// The library's one second loses a third of a burst over TCP.
 const QUEUE_DURATION: Duration = Duration::from_secs(30);
 /// Messages in the send queue of one peer. Full: the message is dropped for this peer.
-const QUEUE_LEN: usize = 16_384;
+const QUEUE_LEN: usize = 8_192;
 /// Topics of one peer, and changes in one message of it.
 const TOPICS_PER_PEER_MAX: usize = 256;
 

@@ -29,6 +29,7 @@ pub struct Metrics {
     limited: Family<KindLabels, Counter>,
     bitswap_bytes: Family<KindLabels, Counter>,
     rejected: Counter,
+    records_kept: Counter,
 }
 
 impl Metrics {
@@ -56,6 +57,11 @@ impl Metrics {
             "network_connection_rejected",
             "Connections refused by a limit",
             it.rejected.clone(),
+        );
+        registry.register(
+            "network_records_kept",
+            "DHT records of peers that passed their check",
+            it.records_kept.clone(),
         );
         it
     }
@@ -86,6 +92,16 @@ impl Metrics {
 
     pub(crate) fn connection_rejected(&self) {
         self.rejected.inc();
+    }
+
+    pub(crate) fn record_kept(&self) {
+        self.records_kept.inc();
+    }
+
+    /// Returns how many DHT records of peers were kept.
+    #[must_use]
+    pub fn records_kept_total(&self) -> u64 {
+        self.records_kept.get()
     }
 
     /// Returns how many things of a kind were dropped because a queue was full.

@@ -231,6 +231,7 @@ async fn records_are_kept_only_when_the_check_accepts_them() {
         a.net.put_record(b"key".to_vec(), b"good value".to_vec()).await.unwrap();
         let found = async |net: &Handle| net.get_record(b"key".to_vec()).await;
         until(async || found(&b.net).await == [Bytes::from_static(b"good value")]).await;
+        until(async || b.net.metrics().records_kept_total() == 1).await;
         // The record has moved: its author may go.
         a.net.shutdown().await;
         until(async || b.net.peers().await.is_empty()).await;

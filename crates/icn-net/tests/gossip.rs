@@ -137,6 +137,30 @@ async fn an_application_that_does_not_listen_is_not_drowned() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_floods_a_topic_is_cut_off() {
+    within(60, async {
+        let limits = icn_types::Constraints { messages_per_second: 5, burst: 10, ..Default::default() };
+        let a = Node::start(|_| {}).await;
+        let mut b = Node::start(|config| config.constraints = limits).await;
+        a.net.dial(b.address()).await.unwrap();
+        b.subscribed(a.id()).await;
+        let mut n = 0u32;
+        until(async || {
+            for _ in 0..20 {
+                n += 1;
+                // Once it is cut off nobody takes its messages.
+                let _ = a.net.publish(TOPIC, Bytes::copy_from_slice(&n.to_be_bytes())).await;
+            }
+            b.net.peers().await.is_empty()
+        })
+        .await;
+        assert!(b.net.metrics().limited_total("gossip") > 100);
+        assert!(b.events.len() < 500, "{} messages got through", b.events.len());
+    })
+    .await;
+}
+
 async fn burst(transport: &str, nodes: usize, messages: usize) {
     let mut all = Vec::new();
     for _ in 0..nodes {

@@ -45,8 +45,6 @@ pub(crate) enum Happening {
     Executor(ExecutorEvent),
     /// A user submits a job; answered when it is durable.
     Submit(Box<Submission>, oneshot::Sender<Result<Cid, SubmitFailure>>),
-    /// A timer was set by another task.
-    Wake(Timer, icn_types::Duration),
 }
 
 /// Why a job was not taken.
@@ -237,9 +235,6 @@ impl Core {
                     Err(error) => drop(answer.send(Err(SubmitFailure::Refused(error)))),
                 }
             }
-            Happening::Wake(timer, after) => {
-                self.timers.insert(timer, after.to_std());
-            }
         }
     }
 
@@ -322,11 +317,7 @@ impl Core {
             drop(answer.send(Ok(id)));
         }
         for effect in step.effects {
-            if let Effect::Wake { timer, after } = effect {
-                self.timers.insert(timer, after.to_std());
-            } else {
-                crate::perform::perform(&self.node, effect);
-            }
+            crate::perform::perform(&self.node, effect, &mut self.timers);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use icn_mesh::{Answer, Effect, ExecutorEvent, OriginatorEvent, Persist, RequestId};
+use icn_mesh::{Answer, Effect, ExecutorEvent, OriginatorEvent, Persist, RequestId, Timer};
 use icn_protocol::Response;
 use icn_store::{Batch, Block, StoreError};
 use icn_types::{Cid, Did, Duration};
 use tokio::sync::oneshot;
+use tokio_util::time::DelayQueue;
 
 use crate::answer::Asker;
 use crate::core::{Happening, Node, lock};
@@ -16,7 +17,7 @@ use crate::index::Role;
 pub(crate) const JOB_PIN: &str = "job";
 
 /// Carries out one effect; what takes time goes on in a task of its own.
-pub(crate) fn perform(node: &Arc<Node>, effect: Effect) {
+pub(crate) fn perform(node: &Arc<Node>, effect: Effect, timers: &mut DelayQueue<Timer>) {
     match effect {
         Effect::Persist(writes) | Effect::Note(writes) => {
             let result = batch_of(node, &writes).and_then(|batch| node.db.commit_relaxed(batch));
@@ -27,10 +28,7 @@ pub(crate) fn perform(node: &Arc<Node>, effect: Effect) {
         Effect::Publish { topic, bytes, remote_only } => publish(node, topic, bytes, remote_only),
         Effect::Send { to, bytes, request, patience } => send(node, to, bytes, request, patience),
         Effect::Reply { ticket, response } => node.reply(ticket, &response),
-        Effect::Wake { timer, after } => {
-            let node = Arc::clone(node);
-            tokio::spawn(async move { node.happen(Happening::Wake(timer, after)).await });
-        }
+        Effect::Wake { timer, after } => drop(timers.insert(timer, after.to_std())),
         Effect::FetchReceipt { job, epoch: _, receipt, executor, providers } => {
             crate::receipt::spawn_fetch(node, job, receipt, executor, &providers);
         }
@@ -55,6 +53,12 @@ pub(crate) fn batch_of(node: &Node, writes: &[Persist]) -> Result<Batch, StoreEr
             Persist::Execution(record) => {
                 lock(&node.index).add(record.job, record.accepted_at, Role::Executor);
                 batch.put(&node.tables.executions, record.job, record.as_ref())?;
+                if let Some(receipt) = record.receipt.as_ref().filter(|_| record.delivered) {
+                    // The originator has them, or never will: from now on they may be collected.
+                    for output in &receipt.output_cids {
+                        node.blocks.unpin_in(&mut batch, &output.cid, &crate::work::output_pin(record.job));
+                    }
+                }
             }
             Persist::Offer(offer) => batch.put(&node.tables.offers, offer.job, offer)?,
             Persist::OfferGone(job) => batch.delete(&node.tables.offers, *job),

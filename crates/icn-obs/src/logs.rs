@@ -108,9 +108,20 @@ pub fn init(config: &Config) -> Result<(), LogError> {
 
 /// Reads the directives of the environment if there are any, else the configured ones.
 fn filter(configured: &str, environment: Option<&str>) -> Result<EnvFilter, LogError> {
-    let directives = environment.filter(|text| !text.trim().is_empty()).unwrap_or(configured);
-    EnvFilter::try_new(directives)
-        .map_err(|source| LogError::BadFilter { filter: directives.to_owned(), source })
+    let directives = match environment.filter(|text| !text.trim().is_empty()) {
+        Some(text) => text.to_owned(),
+        None => own_level(configured),
+    };
+    EnvFilter::try_new(&directives).map_err(|source| LogError::BadFilter { filter: directives, source })
+}
+
+/// Takes a bare level to be about this program: what its libraries say below a warning is of use to their developers.
+/// A lone node always has too few peers for Kademlia, which is no reason to wake anybody.
+fn own_level(configured: &str) -> String {
+    match configured.parse::<tracing::level_filters::LevelFilter>() {
+        Ok(level) => format!("warn,libp2p_kad=error,icn={level}"),
+        Err(_) => configured.to_owned(),
+    }
 }
 
 fn subscriber<W>(
@@ -194,9 +205,10 @@ mod tests {
         let check = |environment, expected: &str| {
             assert_eq!(filter("warn", environment).unwrap().to_string(), expected);
         };
-        check(None, "warn");
-        check(Some(""), "warn");
-        check(Some("  "), "warn");
+        let own = "libp2p_kad=error,icn=warn,warn";
+        check(None, own);
+        check(Some(""), own);
+        check(Some("  "), own);
         check(Some("debug"), "debug");
         check(Some("icn_net=trace"), "icn_net=trace");
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use icn_types::codec::CodecError;
 use icn_types::{ResourceProfile, Resources, TokenAmount, Value};
+
+use serde::de::DeserializeOwned;
 
 use crate::error::ProtocolError;
 use crate::limits::{NAME_BYTES_MAX, RESOURCES_LEN_MAX};
@@ -10,6 +13,9 @@ use crate::limits::{NAME_BYTES_MAX, RESOURCES_LEN_MAX};
 /// Collects what is wrong with the fields of one structure; the first fault ends the check.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields(pub(crate) &'static str);
+
+/// The most of a decoder's complaint that is kept: it may quote what a stranger sent.
+const COMPLAINT_CHARS_MAX: usize = 300;
 
 type Checked = Result<(), ProtocolError>;
 
@@ -115,4 +121,13 @@ pub(crate) fn refuse_null(map: &BTreeMap<String, Value>) -> Checked {
     } else {
         Ok(())
     }
+}
+
+/// Reads a type out of bytes whose strict form was checked before.
+///
+/// Not out of the decoded value: `ipld-core` writes the whole value into its error, so that a megabyte in a field of the
+/// wrong kind would cost a hundred times what it takes to refuse it.
+pub(crate) fn typed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    serde_ipld_dagcbor::from_slice(bytes)
+        .map_err(|error| CodecError::Shape(error.to_string().chars().take(COMPLAINT_CHARS_MAX).collect()))
 }

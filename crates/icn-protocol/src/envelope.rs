@@ -98,7 +98,7 @@ pub fn parse(bytes: &[u8], bytes_max: usize) -> Result<Incoming, ProtocolError> 
         return Ok(Incoming::Unknown { name });
     };
     let (signature, signed) = split_signature(&mut map, known)?;
-    let Some(message) = Message::from_value(known, Value::Map(map)) else {
+    let Some(message) = Message::from_inner(known, &inner) else {
         return Ok(Incoming::Unknown { name });
     };
     let message = message?;

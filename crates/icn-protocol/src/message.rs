@@ -103,11 +103,11 @@ macro_rules! messages {
                 }
             }
 
-            /// Reads the fields of the variant called `name`; nothing when there is no such variant.
-            pub(crate) fn from_value(name: &str, value: icn_types::Value) -> Option<Result<Self, ProtocolError>> {
+            /// Reads the fields of the variant called `name` out of the inner map; nothing when there is no such variant.
+            pub(crate) fn from_inner(name: &str, inner: &[u8]) -> Option<Result<Self, ProtocolError>> {
                 match name {
                     $(stringify!($variant) => Some(
-                        icn_types::codec::from_value::<$body>(value)
+                        crate::bounds::typed::<$body>(inner)
                             .map(Body::into_message)
                             .map_err(|source| ProtocolError::Shape { name: stringify!($variant), source }),
                     ),)*

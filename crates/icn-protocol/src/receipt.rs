@@ -9,7 +9,7 @@ use icn_identity::{SignatureError, Signer, Verifier};
 use icn_types::{Cid, Did, End, Mode, StandardJobStatus, Timestamp, TokenAmount, Value, check_paths, codec};
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::Fields;
+use crate::bounds::{Fields, typed};
 use crate::error::ProtocolError;
 use crate::limits::{ANCHORS_LEN_MAX, COUNTS_LEN_MAX, NAME_BYTES_MAX, RECEIPT_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::params::NamedCid;
@@ -293,8 +293,8 @@ pub fn parse(bytes: &[u8]) -> Result<RawReceipt, ProtocolError> {
         return Err(ProtocolError::Envelope("the receipt is no map"));
     };
     let (signature, signed) = split_signature(&mut map, NAME)?;
-    let receipt: ExecutionReceipt = codec::from_value(Value::Map(map))
-        .map_err(|source| ProtocolError::Shape { name: "ExecutionReceipt", source })?;
+    let receipt: ExecutionReceipt =
+        typed(bytes).map_err(|source| ProtocolError::Shape { name: "ExecutionReceipt", source })?;
     receipt.check()?;
     Ok(RawReceipt { receipt, signature, signed, bytes: bytes.to_vec() })
 }

@@ -6,8 +6,10 @@ use std::fmt;
 use icn_types::{Value, codec};
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::typed;
 use crate::error::ProtocolError;
 use crate::limits::{DIRECT_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::signing::wrap;
 
 /// The answer to a direct message: `{"Ack": {}}` or `{"Refused": {"code", "message"}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +78,10 @@ impl Response {
         };
         match (key.as_str(), value) {
             ("Ack", Value::Map(_)) => Ok(Self::Ack),
-            ("Refused", value @ Value::Map(_)) => {
-                let Refusal { code, message } = codec::from_value(value)
-                    .map_err(|source| ProtocolError::Shape { name: "Refused", source })?;
+            ("Refused", Value::Map(_)) => {
+                let refusal = bytes.get(wrap("Refused", &[]).len()..).unwrap_or_default();
+                let Refusal { code, message } =
+                    typed(refusal).map_err(|source| ProtocolError::Shape { name: "Refused", source })?;
                 if message.len() > TEXT_BYTES_MAX || !code.is_valid() {
                     return Err(ProtocolError::Envelope("the refusal's texts are too long or ill formed"));
                 }

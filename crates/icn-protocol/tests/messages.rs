@@ -325,6 +325,29 @@ fn what_is_no_message_is_refused() {
 }
 
 #[test]
+fn complaints_stay_short_whatever_a_stranger_sends() {
+    let large = [
+        Value::Bytes(vec![7; 1 << 14]),
+        Value::String("x".repeat(1 << 14)),
+        Value::List(vec![Value::Integer(1); 1 << 14]),
+    ];
+    let mut refused = 0;
+    for value in large {
+        for (name, wire, _) in messages() {
+            for field in open(&wire).1.into_keys() {
+                let (_, mut map) = open(&wire);
+                map.insert(field.clone(), value.clone());
+                // A chunk's `data` takes bytes.
+                let Err(error) = parse(&close(name, &map), DIRECT_BYTES_MAX) else { continue };
+                assert!(format!("{error:?}").len() < 2_000, "{name}.{field}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 200);
+}
+
+#[test]
 fn freshness_is_a_window_around_now() {
     let policy = FreshnessPolicy { not_before: NOW.minus(Duration::from_secs(200)), ..Default::default() };
     let raw = read(interest().wire()).unwrap();

@@ -7,7 +7,7 @@ use icn_types::{Cid, Mode};
 use tokio::sync::mpsc;
 use wasmtime::{Caller, Extern, ResourceLimiter};
 
-use crate::abi::{CALLS, Call};
+use crate::abi::{CALLS, Call, YIELD_FUEL};
 use crate::clock::Clock;
 use crate::fs::Tree;
 use crate::fs::descriptor::Descriptors;
@@ -16,9 +16,6 @@ use crate::memory::Memory;
 use crate::random::RandomBytes;
 use crate::stop::Stop;
 use crate::task::{GuestEvent, Input, Limits, RuntimeInfo, Task};
-
-/// How many host calls pass between two looks at the clock: reading it costs as much as a small call.
-const CALLS_PER_LOOK: u8 = 16;
 
 /// The state of one guest.
 pub(crate) struct Job {
@@ -46,7 +43,8 @@ pub(crate) struct Job {
     /// What is left during a host call, in canonical mode; what host calls have cost so far, in fast mode.
     fuel: u64,
     calls: [u64; CALLS],
-    calls_unlooked: u8,
+    /// Fuel of host calls since the guest was last looked at.
+    unlooked: u64,
 }
 
 impl Job {
@@ -91,12 +89,18 @@ impl Job {
             mode: task.mode,
             fuel: 0,
             calls: [0; CALLS],
-            calls_unlooked: 0,
+            unlooked: 0,
         })
     }
 
-    /// Takes fuel for work that the host does for the guest.
+    /// Takes fuel for work that the host does for the guest, and looks now and then whether the guest has to stop:
+    /// setting the fuel counter after each host call puts off Wasmtime's own yields.
     pub(crate) fn spend(&mut self, fuel: u64) -> Result<(), Stop> {
+        self.unlooked = self.unlooked.saturating_add(fuel);
+        if self.unlooked >= YIELD_FUEL {
+            self.unlooked = 0;
+            self.interrupt.check()?;
+        }
         match self.mode {
             Mode::Fast => self.fuel = self.fuel.saturating_add(fuel),
             Mode::Canonical => match self.fuel.checked_sub(fuel) {
@@ -115,15 +119,10 @@ impl Job {
         self.spend(bytes.saturating_mul(call.cost().1))
     }
 
-    /// Counts a call, takes its fixed cost, and looks whether the guest has to stop.
+    /// Counts a call and takes its fixed cost.
     fn begin(&mut self, call: Call) -> Result<(), Stop> {
         if let Some(count) = self.calls.get_mut(call as usize) {
             *count += 1;
-        }
-        self.calls_unlooked += 1;
-        if self.calls_unlooked == CALLS_PER_LOOK {
-            self.calls_unlooked = 0;
-            self.interrupt.check()?;
         }
         self.spend(call.cost().0)
     }

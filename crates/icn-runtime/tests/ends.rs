@@ -1,5 +1,13 @@
 //! Every end of `docs/protocol.md`, section 7, and every hostile guest: each is stopped on time, and the host lives.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::sync::Arc;
@@ -7,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use common::{code, config, execute, guest, hostile, input, runtime, task, text, wat, within};
 use icn_runtime::{Blob, Config, Control, Input, Limits, Runtime};
-use icn_types::{Cid, End, Mode};
+use icn_types::{Cid, End};
 use tokio_util::sync::CancellationToken;
 
-/// How much later than its time a guest may end on a busy machine. On a quiet one it is well below 20 ms.
-const LATE: Duration = Duration::from_millis(150);
+/// How much later than its time a job may end beside the other tests. `timing.rs` measures in quiet.
+const LATE: Duration = Duration::from_millis(500);
 
 async fn check(name: &str, end: End, error_code: &str) {
     let outcome = runtime().execute(task(hostile(name)), within(20_000)).await;
@@ -50,32 +58,6 @@ async fn fuel_ends_every_endless_guest() {
         let outcome = execute(task).await;
         assert_eq!((outcome.end, code(&outcome)), (End::OutOfFuel, "out_of_fuel"), "{name}");
         assert_eq!(outcome.fuel_used, 300_000_000, "{name}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn time_ends_every_endless_guest_in_both_modes() {
-    let runtime = runtime();
-    for mode in [Mode::Canonical, Mode::Fast] {
-        for name in
-            ["endless_loop", "endless_start", "endless_calls", "endless_fill", "memory_spin", "gap_bomb"]
-        {
-            let mut task = task(hostile(name));
-            task.mode = mode;
-            task.limits.fuel_max = u64::MAX;
-            // Compiled first, so that only the guest is timed.
-            runtime.execute(task.clone(), within(1)).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let started = Instant::now();
-            let outcome = runtime.execute(task, within(100)).await;
-            let took = started.elapsed();
-            assert_eq!((outcome.end, code(&outcome)), (End::Timeout, "timeout"), "{name} {mode:?}");
-            println!("{name} {mode:?}: {took:?}");
-            assert!(
-                took >= Duration::from_millis(100) && took < Duration::from_millis(100) + LATE,
-                "{name}: {took:?}"
-            );
-        }
     }
 }
 

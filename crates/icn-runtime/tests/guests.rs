@@ -1,5 +1,13 @@
 //! The committed guests, run as a person would run them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
 mod common;
 
 use std::sync::Arc;
@@ -50,7 +58,7 @@ async fn a_tile_is_a_png_and_progress_is_reported() {
     assert_eq!(outcome.exit_code, Some(0), "{}", text(&outcome, "stderr"));
     let png = outcome.output("tile.png").unwrap();
     assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.ends_with(b"IEND\xae\x42\x60\x82"));
-    assert_eq!(png.len(), 8 + 25 + 12 + 12 + 64 * (64 * 3 + 1) + 2 + 5 + 4 - 0);
+    assert_eq!(png.len(), 8 + 25 + 12 + 12 + 64 * (64 * 3 + 1) + 2 + 5 + 4);
     // Two reports were made; the channel had room for one.
     assert_eq!(outcome.host_calls["host_report_progress"], 2);
     let first = GuestEvent::Progress { parts_per_million: 0, text: Some("rows".into()) };
@@ -126,26 +134,4 @@ async fn fast_mode_gives_the_same_words_by_the_hosts_clock() {
     assert_eq!(fast.outputs, canonical.outputs);
     assert!(fast.fuel_used < canonical.fuel_used, "host calls only");
     assert_eq!(runtime.info(Mode::Fast).profile, "icn-fast-1");
-}
-
-/// The idle node's budget is 50 MB for everything; here is the runtime's part of it.
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
-async fn fifteen_jobs_leave_little_behind() {
-    let rss = || -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-    };
-    let runtime = runtime();
-    let before = rss();
-    for n in 0..15 {
-        let mut task = task(guest(["noop", "wordcount", "mandelbrot", "hello", "readall"][n % 5]));
-        task.args = ["0", "0", "1", "64"].map(str::to_owned).into();
-        runtime.execute(task, Control::default()).await;
-    }
-    let after = rss();
-    println!("resident: {before} bytes before, {after} bytes after fifteen jobs");
-    // Other tests of this file run beside this one in the same process, so this bound is wide.
-    assert!(after < before + 150_000_000, "{before} {after}");
 }

@@ -9,7 +9,7 @@ use crate::node::Machines;
 use crate::world::{Happening, Plan, World};
 
 /// How often an executor advertises itself, in milliseconds.
-const ADVERTISE_MS: u64 = 60_000;
+const ADVERTISE_MS: u64 = 120_000;
 
 /// How often a cheat does what it does, in milliseconds.
 const CHEAT_MS: u64 = 2_000;

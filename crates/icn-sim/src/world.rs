@@ -161,6 +161,12 @@ impl World {
         self.nodes.get(node)?.machines.as_ref()?.executor.as_ref()
     }
 
+    /// Returns what happened so far, if the story is recorded.
+    #[must_use]
+    pub fn story(&self) -> Vec<String> {
+        self.story.lines()
+    }
+
     /// Returns how often the guest of a job was started, at all nodes together.
     #[must_use]
     pub fn starts(&self, job: &Cid) -> u64 {

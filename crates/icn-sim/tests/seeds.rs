@@ -12,7 +12,7 @@ const SEEDS: u64 = 400;
 const BOUND_MS: u64 = 1_000_000;
 
 /// How long after that bids and receipts may still be about.
-const AFTERMATH_MS: u64 = 700_000;
+const AFTERMATH_MS: u64 = 400_000;
 
 fn run(seed: u64, story: bool) -> Result<(), Box<icn_sim::Violation>> {
     let mut world = random_world(seed, story);

@@ -3,7 +3,7 @@
 use icn_protocol::{CancelJob, JobStatus, JobStatusUpdate, RefusalCode, Response, TEXT_BYTES_MAX};
 use icn_types::{Cid, Duration, End};
 
-use super::{Executor, is_open};
+use super::{Execution, Executor, is_open};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
 use crate::record::cut;
@@ -19,10 +19,13 @@ const SAID_MAX: usize = 64;
 
 impl Executor {
     pub(super) fn started(&mut self, now: Now, job: &Cid, epoch: u64) -> Vec<Effect> {
-        if let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch)) {
-            execution.record.enter(now.at, JobStatus::Running, None);
-        }
-        Vec::new()
+        let Some(execution) = self.executions.get_mut(job).filter(|execution| is_open(execution, epoch))
+        else {
+            return Vec::new();
+        };
+        execution.record.enter(now.at, JobStatus::Running, None);
+        // When the first update is still to come, it says so; else the originator would hear of it a third of a lease late.
+        if execution.live.sequence <= 1 { Vec::new() } else { vec![beat_within(execution, FIRST_BEAT)] }
     }
 
     pub(super) fn said(&mut self, job: &Cid, epoch: u64, line: String) -> Vec<Effect> {
@@ -34,17 +37,7 @@ impl Executor {
             execution.live.said.remove(0);
         }
         execution.live.said.push(line);
-        let sequence = execution.live.sequence;
-        // A timer for a later moment is made stale by numbering the update anew.
-        if execution.live.said.len() > 1 {
-            return Vec::new();
-        }
-        execution.live.sequence = sequence + 1;
-        execution.live.beat = Some(sequence + 1);
-        vec![Effect::Wake {
-            timer: Timer::Beat { job: *job, epoch, sequence: sequence + 1 },
-            after: SAID_BEAT,
-        }]
+        if execution.live.said.len() > 1 { Vec::new() } else { vec![beat_within(execution, SAID_BEAT)] }
     }
 
     /// Times the first update after an assignment.
@@ -136,10 +129,7 @@ impl Executor {
                 // Another try well before the lease is over; until then the guest goes on.
                 let left = now.tick.until(execution.live.lease_until);
                 let after = Duration::from_millis((left.as_millis() / 4).clamp(50, 1_000));
-                let next = execution.live.sequence + 1;
-                execution.live.sequence = next;
-                execution.live.beat = Some(next);
-                vec![Effect::Wake { timer: Timer::Beat { job: *job, epoch, sequence: next }, after }]
+                vec![beat_within(execution, after)]
             }
         }
     }
@@ -204,6 +194,14 @@ impl Executor {
         execution.live.stopping = Some((end, code, message));
         vec![Effect::Stop { job: *job, epoch }]
     }
+}
+
+/// Times the next update anew: its new number makes the timer for a later moment stale.
+fn beat_within(execution: &mut Execution, after: Duration) -> Effect {
+    let (job, epoch, sequence) = (execution.record.job, execution.record.epoch, execution.live.sequence + 1);
+    execution.live.sequence = sequence;
+    execution.live.beat = Some(sequence);
+    Effect::Wake { timer: Timer::Beat { job, epoch, sequence }, after }
 }
 
 /// Takes as many lines, oldest first, as one update may carry; a line that is too long for any is cut.

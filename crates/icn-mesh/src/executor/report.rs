@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use icn_identity::Signer;
 use icn_protocol::topics::Topic;
 use icn_protocol::{
-    ExecutionReceipt, ExecutionReceiptAvailable, GuestError, JobStatus, OutputCid, Params, RefusalCode, Response,
-    RuntimeInfo, SignedReceipt,
+    ExecutionReceipt, ExecutionReceiptAvailable, GuestError, JobStatus, OutputCid, Params, RefusalCode,
+    Response, RuntimeInfo, SignedReceipt,
 };
 use icn_types::{Cid, Did, Duration, End, Mode, StandardJobStatus, Timestamp};
 
@@ -196,6 +196,7 @@ fn signed_receipt(
     signer: &dyn Signer,
 ) -> Option<SignedReceipt> {
     let params = Params::from_bytes(&record.params).ok()?;
+    let runtime = RuntimeInfo { mode: params.mode(), ..report.runtime };
     let receipt = ExecutionReceipt {
         announcement_id: record.job,
         assignment_cid: record.assignment_cid,
@@ -218,7 +219,7 @@ fn signed_receipt(
         finished_at: report.finished_at.max(report.started_at),
         stages_us: report.stages_us,
         price: record.price.clone(),
-        runtime: report.runtime,
+        runtime,
         anchors: report.anchors,
     };
     receipt.sign(signer).ok()

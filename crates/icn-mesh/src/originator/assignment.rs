@@ -8,7 +8,7 @@ use icn_types::{Cid, Duration, StandardJobStatus};
 use super::{Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
-use crate::record::{AssignmentRecord, JobRecord, cut};
+use crate::record::{AssignmentRecord, BidRecord, JobRecord, cut};
 
 /// How long an executor may go on renewing the lease of a job that was taken back.
 const CANCEL_MAX: Duration = Duration::from_secs(30);
@@ -28,7 +28,9 @@ impl Originator {
             return self.fail(now, id, "cancelled", reason);
         }
         let epoch = job.record.epoch() + 1;
-        if epoch > assignments_max {
+        // Who is busy by now and says so has done no harm; the bound on bids bounds this as well.
+        let refused = job.record.bids.iter().filter(|bid| is_refused(bid)).count() as u64;
+        if epoch.saturating_sub(refused) > assignments_max {
             let message = format!("{assignments_max} assignments did not lead to a receipt that holds");
             return self.fail(now, id, "assignments_exhausted", message);
         }
@@ -248,7 +250,8 @@ impl Originator {
             since.plus(limit) <= now.tick
         });
         // The same goes for one that does not let go of a job that was taken back.
-        let overdue = overdue || job.live.cancelling_since.is_some_and(|since| since.plus(CANCEL_MAX) <= now.tick);
+        let overdue =
+            overdue || job.live.cancelling_since.is_some_and(|since| since.plus(CANCEL_MAX) <= now.tick);
         let ends = job.live.heard.plus(span);
         if ends > now.tick && !overdue {
             return vec![Effect::Wake { timer, after: now.tick.until(ends) }];
@@ -258,7 +261,11 @@ impl Originator {
             job.record.say(now.at, "Note", Some("the executor did not answer the assignment".into()));
             return self.choose(now, id);
         }
-        let what = if overdue { "the executor held the job far past its time" } else { "the executor's lease ran out" };
+        let what = if overdue {
+            "the executor held the job far past its time"
+        } else {
+            "the executor's lease ran out"
+        };
         self.lose_executor(now, id, "lost", what)
     }
 
@@ -329,6 +336,10 @@ impl Originator {
             }
         }
     }
+}
+
+fn is_refused(bid: &BidRecord) -> bool {
+    bid.outcome.as_ref().is_some_and(|outcome| outcome.starts_with("refused"))
 }
 
 /// Writes to the bid behind the current assignment what became of it.

@@ -205,21 +205,22 @@ impl Originator {
     /// others may not be known either.
     fn everybody_answered(&self, now: Now, job: &Job) -> bool {
         let is_known = |did: &Did| self.directory.fresh(now.at).any(|(known, _)| known == did);
-        job.record.bids.iter().all(|bid| is_known(&bid.executor)) && self.directory.fresh(now.at).filter(|(did, _)| !(job.record.remote && **did == self.me)).all(
-            |(did, known)| {
-                let candidate = Candidate {
-                    did,
-                    region: known.region.as_ref(),
-                    capacity: &known.capacity,
-                    price: None,
-                    reputation: self.reputation(did),
-                };
-                job.record.bids.iter().any(|bid| bid.executor == *did)
-                    || job.record.declines.iter().any(|decline| decline.executor == *did)
-                    || placement::eligible(&job.params, &candidate)
-                        .is_err_and(|rule| rule.code != RefusalCode::Price)
-            },
-        )
+        job.record.bids.iter().all(|bid| is_known(&bid.executor))
+            && self.directory.fresh(now.at).filter(|(did, _)| !(job.record.remote && **did == self.me)).all(
+                |(did, known)| {
+                    let candidate = Candidate {
+                        did,
+                        region: known.region.as_ref(),
+                        capacity: &known.capacity,
+                        price: None,
+                        reputation: self.reputation(did),
+                    };
+                    job.record.bids.iter().any(|bid| bid.executor == *did)
+                        || job.record.declines.iter().any(|decline| decline.executor == *did)
+                        || placement::eligible(&job.params, &candidate)
+                            .is_err_and(|rule| rule.code != RefusalCode::Price)
+                },
+            )
     }
 
     pub(super) fn bidding_closes(&mut self, now: Now, id: &Cid, round: u64) -> Vec<Effect> {

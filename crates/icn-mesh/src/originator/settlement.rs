@@ -40,7 +40,8 @@ impl Originator {
         let is_current = last_of_executor + 1 == job.record.assignments.len()
             && !job.record.status.is_final()
             && job.live.bidding_since.is_none();
-        let recorded = job.record.assignments.get(last_of_executor).is_some_and(|past| past.receipt.is_some());
+        let recorded =
+            job.record.assignments.get(last_of_executor).is_some_and(|past| past.receipt.is_some());
         if known || (!is_current && recorded) {
             // What is acknowledged is durable: the write that recorded it may still be on its way.
             let again = || Effect::Persist(vec![Persist::Job(Box::new(job.record.clone()))]);

@@ -1,7 +1,8 @@
 //! One fetch: splits what is wanted over the peers that have it, and goes on with the next when one fails.
 //!
 //! Peers named by the caller are asked for blocks at once. When none of them has a block, connected peers are asked
-//! whether they do; then the DHT is asked. A peer that stalls, breaks off or lies is not asked again in this fetch.
+//! whether they do; then the DHT is asked. A peer that stalls or breaks off is asked again only when nobody else is left;
+//! one that lies never is.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -33,6 +34,9 @@ const PROBES_MAX: usize = 16;
 /// Providers taken from one DHT look-up, and look-ups at once.
 const FOUND_MAX: usize = 16;
 const SEARCHES_MAX: usize = 4;
+/// How often peers that stalled or broke off get another chance, and how long after the last of them failed.
+const REVIVALS_MAX: u32 = 2;
+const REVIVAL_PAUSE: Duration = Duration::from_secs(1);
 /// How often stalled peers are looked for; nothing else waits for it.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -74,7 +78,10 @@ pub(super) struct Session {
     /// Peers that were named, or have sent a block of this fetch: worth asking for any block.
     providers: Vec<PeerId>,
     under_way: HashMap<PeerId, usize>,
-    failed: HashSet<PeerId>,
+    /// Peers that are not asked, and whether because they lied.
+    failed: HashMap<PeerId, bool>,
+    last_failure: Instant,
+    revivals: u32,
     searches: JoinSet<(Cid, Vec<PeerId>)>,
     patience: Duration,
     last_block: Instant,
@@ -100,7 +107,9 @@ impl Session {
             ready: VecDeque::new(),
             providers: providers.into_iter().filter(|peer| *peer != myself).collect(),
             under_way: HashMap::new(),
-            failed: HashSet::new(),
+            failed: HashMap::new(),
+            last_failure: Instant::now(),
+            revivals: 0,
             searches: JoinSet::new(),
             patience,
             last_block: Instant::now(),
@@ -158,8 +167,9 @@ impl Session {
 
     /// Finds somebody to ask for one block.
     fn place(&mut self, cid: Cid, asks: &mut HashMap<PeerId, Vec<(Cid, WantType)>>) {
+        let can_revive = self.can_revive();
         let Some(want) = self.wants.get_mut(&cid) else { return };
-        let suits = |peer: &&PeerId| !want.refused.contains(peer) && !self.failed.contains(peer);
+        let suits = |peer: &&PeerId| !want.refused.contains(peer) && !self.failed.contains_key(peer);
         let load = |peer: &PeerId| self.under_way.get(peer).copied().unwrap_or_default();
         let able: Vec<PeerId> = self.providers.iter().chain(&want.holders).filter(suits).copied().collect();
         if let Some(peer) = able.iter().copied().min_by_key(load) {
@@ -178,7 +188,7 @@ impl Session {
             Stage::Providers => {
                 want.stage = Stage::Neighbours;
                 let neighbours = self.exchange.shared.connected();
-                let suits = |peer: &PeerId| !want.refused.contains(peer) && !self.failed.contains(peer);
+                let suits = |peer: &PeerId| !want.refused.contains(peer) && !self.failed.contains_key(peer);
                 for peer in neighbours.into_iter().filter(suits).take(PROBES_MAX) {
                     want.probed.insert(peer, Instant::now());
                     asks.entry(peer).or_default().push((cid, WantType::Have));
@@ -193,6 +203,8 @@ impl Session {
                 self.searches.spawn(async move { (cid, exchange.providers(&cid).await) });
             }
             Stage::Neighbours | Stage::Searching => {}
+            // The tick gives them another chance.
+            Stage::Searched if can_revive => {}
             Stage::Searched => {
                 self.drop_want(cid);
                 self.ready.push_back(Err(FetchError::NotFound(cid)));
@@ -212,7 +224,7 @@ impl Session {
                     self.give_up(cid, from);
                 }
             }
-            Notice::Gone { peer } => self.fail(peer),
+            Notice::Gone { peer, lied } => self.fail(peer, lied),
         }
     }
 
@@ -225,7 +237,11 @@ impl Session {
         for peer in others {
             self.exchange.cancel(peer, &[cid]);
         }
-        if !self.providers.contains(&from) && !self.failed.contains(&from) {
+        // A peer that was only slow is welcome back.
+        if self.failed.get(&from) == Some(&false) {
+            self.failed.remove(&from);
+        }
+        if !self.providers.contains(&from) && !self.failed.contains_key(&from) {
             self.providers.push(from);
         }
         self.ready.push_back(Ok((cid, data)));
@@ -266,7 +282,12 @@ impl Session {
             }
         }
         for peer in stalled {
-            self.fail(peer);
+            self.fail(peer, false);
+        }
+        let is_stuck = self.wants.values().any(|want| want.stage == Stage::Searched && want.asked.is_none());
+        if is_stuck && self.can_revive() && now.duration_since(self.last_failure) >= REVIVAL_PAUSE {
+            self.revivals += 1;
+            self.failed.retain(|_, lied| *lied);
         }
         for (cid, peer) in late {
             self.give_up(cid, peer);
@@ -283,11 +304,19 @@ impl Session {
         true
     }
 
-    /// Asks a peer nothing more in this fetch.
-    fn fail(&mut self, peer: PeerId) {
-        if !self.failed.insert(peer) {
+    /// Tells whether a peer that failed may get another chance.
+    fn can_revive(&self) -> bool {
+        self.revivals < REVIVALS_MAX && self.failed.values().any(|lied| !lied)
+    }
+
+    /// Asks a peer nothing more, as long as there are others.
+    fn fail(&mut self, peer: PeerId, lied: bool) {
+        let known = self.failed.get(&peer).copied();
+        self.failed.insert(peer, lied || known == Some(true));
+        if known.is_some() {
             return;
         }
+        self.last_failure = Instant::now();
         self.under_way.remove(&peer);
         let mut taken_back = Vec::new();
         for (cid, want) in &mut self.wants {

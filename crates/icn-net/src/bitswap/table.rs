@@ -19,8 +19,8 @@ pub(super) enum Notice {
     Block { from: PeerId, cid: Cid, data: Bytes },
     /// A peer says whether it has a block.
     Presence { from: PeerId, cid: Cid, has_it: bool },
-    /// A peer cannot be relied on any more: it left, broke off or sent what nobody asked for.
-    Gone { peer: PeerId },
+    /// A peer left or broke off, or (`lied`) sent what nobody asked for.
+    Gone { peer: PeerId, lied: bool },
 }
 
 /// What became of a block.
@@ -126,12 +126,22 @@ impl Table {
         }
     }
 
-    pub(super) fn gone(&mut self, peer: PeerId) {
-        if self.asked.remove(&peer).is_some() {
-            for tx in self.sessions.values() {
-                let _ = tx.send(Notice::Gone { peer });
-            }
+    /// Tells the fetches that a peer cannot be relied on. What it was asked is remembered: a block of it that is on its
+    /// way already is late, not a lie.
+    pub(super) fn gone(&mut self, peer: PeerId, lied: bool) {
+        let Some(asked) = self.asked.get_mut(&peer) else { return };
+        for (_, is_open) in asked.cids.values_mut() {
+            *is_open = false;
         }
+        for tx in self.sessions.values() {
+            let _ = tx.send(Notice::Gone { peer, lied });
+        }
+    }
+
+    /// Forgets a peer that is not connected any more.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.gone(peer, false);
+        self.asked.remove(&peer);
     }
 
     /// Notes an answer. None when nothing was asked, else whether an answer was outstanding.
@@ -171,6 +181,20 @@ mod tests {
         assert_eq!(table.block(asked, cid, &data), Heard::Late);
         assert!(matches!(notices.try_recv(), Ok(Notice::Block { .. })));
         assert!(notices.try_recv().is_err() && table.unanswered(asked).is_empty());
+    }
+
+    #[test]
+    fn a_block_of_a_peer_that_broke_off_is_late_not_a_lie() {
+        let mut table = Table::default();
+        let peer = PeerId::random();
+        let (_, mut notices) = table.open();
+        let (cid, data) = block(1);
+        table.asked(peer, &[(cid, WantType::Block)]);
+        table.gone(peer, false);
+        assert!(matches!(notices.try_recv(), Ok(Notice::Gone { .. })));
+        assert_eq!(table.block(peer, cid, &data), Heard::Late);
+        table.forget(peer);
+        assert_eq!(table.block(peer, cid, &data), Heard::Unasked);
     }
 
     #[test]

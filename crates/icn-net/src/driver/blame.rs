@@ -14,6 +14,8 @@ const HALF_LIFE: Duration = Duration::from_secs(600);
 const DISCONNECT_AT: f64 = -20.0;
 const BAN_AT: f64 = -50.0;
 const WORST: f64 = -100.0;
+/// A flood of messages over the limits counts as one fault in so long: after ten seconds of it the peer goes.
+const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a ban lasts.
 const BAN_TIME: Duration = Duration::from_secs(3_600);
 /// Peers remembered, and banned. Full: the one reported longest ago is forgiven.
@@ -51,6 +53,11 @@ impl Blame {
             self.scores.remove(&oldest);
         }
         value
+    }
+
+    /// Tells whether a peer's last fault is long enough ago for the next to count, where faults come in floods.
+    fn is_due(&self, peer: PeerId, now: Instant) -> bool {
+        self.scores.get(&peer).is_none_or(|score| now.duration_since(score.at) >= FLOOD_INTERVAL)
     }
 
     /// Bans a peer; returns the one that is forgiven for it, when there are too many.
@@ -96,6 +103,13 @@ impl Driver {
         }
     }
 
+    /// Notes that a peer goes on sending over its limits.
+    pub(super) fn on_flood(&mut self, peer: PeerId) {
+        if self.blame.is_due(peer, Instant::now()) {
+            self.on_report(peer, Misbehaviour::Minor);
+        }
+    }
+
     /// Lets those back in whose ban is over.
     pub(super) fn pardon(&mut self, now: Instant) {
         for peer in self.blame.served(now) {
@@ -117,6 +131,16 @@ mod tests {
         let later = blame.lower(peer, Misbehaviour::Minor, start + HALF_LIFE);
         assert!((later + 12.0).abs() < 0.01, "{later}");
         assert_eq!(blame.lower(peer, Misbehaviour::Fatal, start + HALF_LIFE), WORST);
+    }
+
+    #[test]
+    fn a_flood_counts_once_a_second() {
+        let mut blame = Blame::default();
+        let (peer, start) = (PeerId::random(), Instant::now());
+        assert!(blame.is_due(peer, start));
+        blame.lower(peer, Misbehaviour::Minor, start);
+        assert!(!blame.is_due(peer, start + FLOOD_INTERVAL / 2));
+        assert!(blame.is_due(peer, start + FLOOD_INTERVAL));
     }
 
     #[test]

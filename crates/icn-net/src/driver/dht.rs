@@ -168,9 +168,12 @@ impl Driver {
             self.on_report(source, crate::Misbehaviour::Major);
             return;
         }
-        if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().put_from(source, record) {
-            tracing::debug!(%source, %error, "a record is not kept");
-            self.shared.metrics.dropped("records");
+        match self.swarm.behaviour_mut().kad.store_mut().put_from(source, record) {
+            Ok(()) => self.shared.metrics.record_kept(),
+            Err(error) => {
+                tracing::debug!(%source, %error, "a record is not kept");
+                self.shared.metrics.dropped("records");
+            }
         }
     }
 

@@ -15,6 +15,9 @@ const PATH_BYTES_MAX: usize = 4_096;
 /// The longest path of an output below `/out`, in bytes (`icn_types::check_path`).
 const OUTPUT_PATH_BYTES_MAX: usize = 255;
 
+/// What gaps are filled with.
+static ZEROS: [u8; 65_536] = [0; 65_536];
+
 /// A file or folder, by its place in the tree's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(usize);
@@ -493,7 +496,13 @@ impl Tree {
         self.count(len.saturating_sub(old))?;
         self.bytes = self.bytes.saturating_sub(old.saturating_sub(len));
         let bytes = self.file_mut(id)?;
-        bytes.resize(usize::try_from(len).map_err(|_| Errno::TooBig)?, 0);
+        let len = usize::try_from(len).map_err(|_| Errno::TooBig)?;
+        bytes.truncate(len);
+        // Page by page: `Vec::resize` goes byte by byte in unoptimised builds.
+        while bytes.len() < len {
+            let more = ZEROS.len().min(len - bytes.len());
+            bytes.extend_from_slice(ZEROS.get(..more).unwrap_or_default());
+        }
         if len == 0 {
             bytes.shrink_to_fit();
         }
@@ -549,4 +558,187 @@ pub(crate) fn read_blob(blob: &dyn Blob, offset: u64, buffer: &mut [u8]) -> Resu
         }
     }
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tree() -> Tree {
+        let mut tree = Tree::new(1_000, 12);
+        tree.add_input("a/b", Arc::new(b"input".to_vec())).unwrap();
+        tree
+    }
+
+    fn open(tree: &mut Tree, path: &str, create: bool) -> Result<NodeId, Failure> {
+        tree.open(Tree::OUT, path, OpenFlags { create, write: true, ..OpenFlags::default() })
+    }
+
+    #[test]
+    fn bytes_and_nodes_come_free_again() {
+        let mut tree = tree();
+        for round in 0..100 {
+            let file = open(&mut tree, "f", true).unwrap();
+            tree.write_at(file, 0, &[round; 900]).unwrap();
+            assert!(matches!(tree.write_at(file, 900, &[0; 101]), Err(Failure::End(Stop::OutputLimit(_)))));
+            tree.remove_file(Tree::OUT, "f").unwrap();
+            assert_eq!(tree.bytes, 900, "still open");
+            tree.close(file);
+            assert_eq!((tree.bytes, tree.written), (0, 0));
+        }
+        assert!(tree.nodes.len() < 10);
+    }
+
+    #[test]
+    fn too_many_names_end_the_guest() {
+        let mut tree = tree();
+        for n in 0..12 {
+            tree.create_folder(Tree::OUT, &n.to_string()).unwrap();
+        }
+        assert!(matches!(tree.create_folder(Tree::OUT, "x"), Err(Failure::End(Stop::OutputLimit(_)))));
+        tree.remove_folder(Tree::OUT, "3").unwrap();
+        tree.create_folder(Tree::OUT, "x").unwrap();
+    }
+
+    #[test]
+    fn renaming_cannot_make_paths_too_long() {
+        let mut tree = tree();
+        let name = "n".repeat(200);
+        tree.create_folder(Tree::OUT, "d").unwrap();
+        let file = open(&mut tree, &format!("d/{name}"), true).unwrap();
+        tree.close(file);
+        let long = "m".repeat(60);
+        assert_eq!(tree.rename((Tree::OUT, "d"), (Tree::OUT, &long)), Err(Errno::NameTooLong));
+        assert_eq!(tree.rename((Tree::OUT, "d"), (Tree::OUT, &long[..50])), Ok(2));
+    }
+
+    /// What may be done to the tree, with paths of a few short parts.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write(String, Vec<u8>),
+        Folder(String),
+        RemoveFile(String),
+        RemoveFolder(String),
+        Rename(String, String),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let path = || "[ab](/[ab]){0,2}";
+        let step = prop_oneof![
+            (path(), proptest::collection::vec(any::<u8>(), 0..4))
+                .prop_map(|(path, bytes)| Step::Write(path, bytes)),
+            path().prop_map(Step::Folder),
+            path().prop_map(Step::RemoveFile),
+            path().prop_map(Step::RemoveFolder),
+            (path(), path()).prop_map(|(from, to)| Step::Rename(from, to)),
+        ];
+        proptest::collection::vec(step, 0..40)
+    }
+
+    /// The same by whole paths: slow, and plain to see.
+    #[derive(Default)]
+    struct Model {
+        files: BTreeMap<String, Vec<u8>>,
+        folders: BTreeSet<String>,
+    }
+
+    impl Model {
+        fn parent_is_there(&self, path: &str) -> bool {
+            path.rsplit_once('/').is_none_or(|(parent, _)| self.folders.contains(parent))
+        }
+
+        fn is_empty(&self, folder: &str) -> bool {
+            let inside = format!("{folder}/");
+            !self.files.keys().chain(&self.folders).any(|path| path.starts_with(&inside))
+        }
+
+        /// Does a step and tells whether it was possible.
+        fn step(&mut self, step: &Step) -> bool {
+            match step {
+                Step::Write(path, bytes) => {
+                    if !self.parent_is_there(path) || self.folders.contains(path) {
+                        return false;
+                    }
+                    let file = self.files.entry(path.clone()).or_default();
+                    file.splice(..file.len().min(bytes.len()), bytes.iter().copied());
+                    true
+                }
+                Step::Folder(path) => {
+                    self.parent_is_there(path)
+                        && !self.files.contains_key(path)
+                        && self.folders.insert(path.clone())
+                }
+                Step::RemoveFile(path) => self.files.remove(path).is_some(),
+                Step::RemoveFolder(path) => self.is_empty(path) && self.folders.remove(path),
+                Step::Rename(from, to) => self.rename(from, to),
+            }
+        }
+
+        fn rename(&mut self, from: &str, to: &str) -> bool {
+            if !self.parent_is_there(to) {
+                return false;
+            }
+            if from == to {
+                return self.files.contains_key(from) || self.folders.contains(from);
+            }
+            if self.files.contains_key(from) {
+                if self.folders.contains(to) {
+                    return false;
+                }
+                let bytes = self.files.remove(from).unwrap();
+                self.files.insert(to.to_owned(), bytes);
+                return true;
+            }
+            let inside = format!("{from}/");
+            if !self.folders.contains(from)
+                || to.starts_with(&inside)
+                || self.files.contains_key(to)
+                || !self.is_empty(to)
+            {
+                return false;
+            }
+            let moved = |path: &String| match path.strip_prefix(from) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{to}{rest}"),
+                _ => path.clone(),
+            };
+            self.files = self.files.iter().map(|(path, bytes)| (moved(path), bytes.clone())).collect();
+            self.folders = self.folders.iter().map(moved).collect();
+            true
+        }
+    }
+
+    fn apply(tree: &mut Tree, step: &Step) -> bool {
+        match step {
+            Step::Write(path, bytes) => match open(tree, path, true) {
+                Ok(file) => {
+                    tree.write_at(file, 0, bytes).unwrap();
+                    tree.close(file);
+                    true
+                }
+                Err(_) => false,
+            },
+            Step::Folder(path) => tree.create_folder(Tree::OUT, path).is_ok(),
+            Step::RemoveFile(path) => tree.remove_file(Tree::OUT, path).is_ok(),
+            Step::RemoveFolder(path) => tree.remove_folder(Tree::OUT, path).is_ok(),
+            Step::Rename(from, to) => tree.rename((Tree::OUT, from), (Tree::OUT, to)).is_ok(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_tree_does_what_a_list_of_paths_does(steps in steps()) {
+            let (mut tree, mut model) = (Tree::new(u64::MAX, u32::MAX), Model::default());
+            for step in &steps {
+                prop_assert_eq!(apply(&mut tree, step), model.step(step), "{:?}", step);
+                let bytes: usize = model.files.values().map(Vec::len).sum();
+                prop_assert_eq!(tree.bytes, bytes as u64);
+                prop_assert_eq!(tree.written as usize, model.files.len() + model.folders.len());
+            }
+            prop_assert_eq!(tree.into_outputs(), model.files);
+        }
+    }
 }

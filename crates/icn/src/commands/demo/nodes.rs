@@ -72,9 +72,14 @@ impl Nodes {
         let address = self.submitter()?.file.listen.first().cloned().ok_or_else(|| {
             CliError::Failed(format!("the first node listens nowhere: {}", self.log_hint()))
         })?;
-        let peer = ["--executor".to_owned(), "--peer".to_owned(), address];
-        let others: Vec<Process> =
-            (1..count).map(|number| self.spawn(number, &peer)).collect::<Result<_, _>>()?;
+        let others: Vec<Process> = (1..count)
+            .map(|number| {
+                // Each asks another price, so that there is something to choose.
+                let price = format!("{number} hours");
+                let flags = ["--executor", "--price", &price, "--peer", &address].map(ToOwned::to_owned);
+                self.spawn(number, &flags)
+            })
+            .collect::<Result<_, _>>()?;
         for process in others {
             self.nodes.push(ready(process).await?);
         }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use icn_gateway::api::{Content, JobRequest, NamedCid};
+use icn_types::TokenAmount;
 
 use super::story::Story;
 use crate::cli::DemoArgs;
+use crate::cli::values::CURRENCY_DEFAULT;
 use crate::client::Client;
 use crate::error::CliError;
 
@@ -94,6 +96,8 @@ impl Work {
             description: Some(self.name.clone()),
             args: self.args.clone(),
             inputs,
+            // More than any node of the demonstration asks.
+            max_price: Some(TokenAmount { amount: 100, currency: CURRENCY_DEFAULT.to_owned() }),
             remote: true,
             ..JobRequest::default()
         })

@@ -107,7 +107,7 @@ pub(in crate::commands) fn turn_line(
 ) -> String {
     let after = turn.at.since(submitted).as_millis();
     let when = out.paint(stream, Style::Dim, &format!("{:>4}.{:03} s", after / 1_000, after % 1_000));
-    let state = out.paint(stream, state_style(&turn.state), &format!("{:<16}", clean(&turn.state)));
+    let state = out.paint(stream, state_style(&turn.state), &format!("{:<30}", clean(&turn.state)));
     let detail = turn.detail.as_deref().map(clean).unwrap_or_default();
     format!("{when}  {state}  {detail}").trim_end().to_owned()
 }
@@ -162,7 +162,7 @@ mod tests {
         check(turn(1_012, "Announced", None), "   0.012 s  Announced");
         check(
             turn(2_000, "Log", Some("one\nCompleted\u{1b}[2J")),
-            "   1.000 s  Log               one\u{fffd}Completed\u{fffd}[2J",
+            "   1.000 s  Log                             one\u{fffd}Completed\u{fffd}[2J",
         );
     }
 
