@@ -13,11 +13,11 @@ use icn_types::Cid;
 pub(crate) fn measure(context: &Context) -> Result<Section> {
     let block = vec![42; CHUNK_BYTES];
     let cid = Cid::of_raw(&block);
-    let named = Samples::collect(context.each, || {
+    let named = Samples::collect(context.plan.each, || {
         black_box(Cid::of_raw(black_box(&block)));
         Ok(())
     })?;
-    let checked = Samples::collect(context.each, || Ok(cid.verify(black_box(&block))?))?;
+    let checked = Samples::collect(context.plan.each, || Ok(cid.verify(black_box(&block))?))?;
 
     let mut section = Section::new("content");
     for (name, samples) in [("CID of a 1 MiB block", named), ("check of a 1 MiB block", checked)] {

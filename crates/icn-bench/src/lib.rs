@@ -4,9 +4,13 @@
 //! bare `fdatasync`, a bare copy) is therefore measured in the same run, and what counts is the ratio. The
 //! program beside this library holds the sections, each of which measures one part of ICN.
 
+pub mod client;
+pub mod hop;
 pub mod limits;
 pub mod machine;
 pub mod measure;
+pub mod mesh;
+pub mod process;
 pub mod report;
 
 use std::path::PathBuf;
@@ -15,13 +19,64 @@ use std::time::Duration;
 use crate::limits::Limits;
 use crate::report::Section;
 
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How long one measurement in this process runs at least.
+    pub each: Duration,
+    /// Jobs one after another.
+    pub jobs_single: usize,
+    /// Jobs with many in flight.
+    pub jobs_burst: usize,
+    /// The size of the file that goes in and out, in bytes.
+    pub file_bytes: usize,
+    /// Files that go in and out.
+    pub files: usize,
+    /// Starts of a node.
+    pub starts: usize,
+    /// How long an idle node is watched.
+    pub idle: Duration,
+}
+
+impl Plan {
+    /// A run for figures that are written down.
+    #[must_use]
+    pub const fn full(each: Duration) -> Self {
+        Self {
+            each,
+            jobs_single: 300,
+            jobs_burst: 2_000,
+            file_bytes: 100_000_000,
+            files: 3,
+            starts: 10,
+            idle: Duration::from_secs(20),
+        }
+    }
+
+    /// A run that shows whether something is badly wrong.
+    #[must_use]
+    pub const fn quick() -> Self {
+        Self {
+            each: Duration::from_millis(100),
+            jobs_single: 40,
+            jobs_burst: 300,
+            file_bytes: 10_000_000,
+            files: 2,
+            starts: 3,
+            idle: Duration::from_secs(3),
+        }
+    }
+}
+
 /// What every section may use.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// How long one measurement runs at least.
-    pub each: Duration,
+    /// How much is measured.
+    pub plan: Plan,
     /// The folder on the disk that is measured, for temporary files.
     pub dir: PathBuf,
+    /// The program whose processes are measured.
+    pub icn: PathBuf,
     /// The limits, measured before any section.
     pub limits: Limits,
 }

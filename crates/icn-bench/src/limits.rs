@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 
+use crate::hop;
 use crate::measure::Samples;
 use crate::report::{Row, Section, Unit};
 
@@ -41,6 +42,9 @@ pub struct Limits {
     pub sha256_mb_per_second: f64,
     /// `cp` of a 64 MiB file that is in the page cache, in 10^6 bytes a second.
     pub copy_mb_per_second: f64,
+    /// The median of a message from one process's swarm to another's, one way, in microseconds: half of a bare libp2p
+    /// request and response of 256 bytes over QUIC on loopback.
+    pub hop_us: f64,
 }
 
 impl Limits {
@@ -56,9 +60,10 @@ impl Limits {
             signs_per_second: sign(each, &key)?.per_second(),
             verifies_per_second: verify(each, &key)?.per_second(),
             fdatasyncs_per_second: fdatasync.per_second(),
-            fdatasync_us: fdatasync.quantile(0.5).as_secs_f64() * 1e6,
+            fdatasync_us: fdatasync.quantile_us(0.5),
             sha256_mb_per_second: sha256(each)?.megabytes_per_second(CHUNK_BYTES),
             copy_mb_per_second: copy(each, dir)?.megabytes_per_second(COPY_BYTES),
+            hop_us: hop::round_trips(each, MESSAGE_BYTES)?.quantile_us(0.5) / 2.0,
         })
     }
 
@@ -71,6 +76,7 @@ impl Limits {
         section.push(Row::new("append 4 KiB + fdatasync, median", self.fdatasync_us, Unit::Microseconds));
         section.push(Row::new("SHA-256, 1 MiB", self.sha256_mb_per_second, Unit::MegabytesPerSecond));
         section.push(Row::new("copy with `cp`, 64 MiB", self.copy_mb_per_second, Unit::MegabytesPerSecond));
+        section.push(Row::new("libp2p over QUIC on loopback, one way", self.hop_us, Unit::Microseconds));
         section
     }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use serde::Serialize;
+
 /// The facts that explain a figure. What cannot be read is `unknown`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Machine {
     cpu: String,
     cores: usize,

@@ -38,6 +38,23 @@ impl Samples {
         Ok(Self { sorted_ns: nanoseconds, wall })
     }
 
+    /// Takes over durations that were measured elsewhere, such as by many tasks at once; `wall` is the time of all.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    pub fn of(durations: &[Duration], wall: Duration) -> Result<Self> {
+        anyhow::ensure!(!durations.is_empty(), "nothing was measured");
+        let mut sorted_ns: Vec<u64> = durations.iter().copied().map(as_ns).collect();
+        sorted_ns.sort_unstable();
+        Ok(Self { sorted_ns, wall })
+    }
+
+    /// Returns the duration that `share` (0 to 1) of the steps did not exceed, in microseconds.
+    pub fn quantile_us(&self, share: f64) -> f64 {
+        self.quantile(share).as_secs_f64() * 1e6
+    }
+
     /// Returns the duration that `share` (0 to 1) of the steps did not exceed: 0.5 is the median.
     pub fn quantile(&self, share: f64) -> Duration {
         // Nearest rank; the cast is of a small positive number.
@@ -85,5 +102,6 @@ mod tests {
         });
         assert_eq!((samples.unwrap().sorted_ns.len(), calls), (1, 2));
         assert!(Samples::collect(Duration::ZERO, || anyhow::bail!("no")).is_err());
+        assert!(Samples::of(&[], Duration::ZERO).is_err());
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
 /// What a number counts, and which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -15,6 +18,8 @@ pub enum Unit {
     Mebibytes,
     /// Hundredths of one core; fewer is better.
     PercentCpu,
+    /// Things counted; fewer is better.
+    Count,
 }
 
 impl Unit {
@@ -25,6 +30,7 @@ impl Unit {
             Self::Microseconds => "µs",
             Self::Mebibytes => "MiB",
             Self::PercentCpu => "% CPU",
+            Self::Count => "",
         }
     }
 
@@ -34,7 +40,7 @@ impl Unit {
 }
 
 /// What bounds a figure, in the unit of the figure.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 struct Limit {
     value: f64,
     what: String,
@@ -47,12 +53,13 @@ pub struct Row {
     figure: f64,
     unit: Unit,
     limit: Option<Limit>,
+    floor: Option<f64>,
 }
 
 impl Row {
     /// A figure that nothing bounds, or that is itself a limit.
     pub fn new(name: impl Into<String>, figure: f64, unit: Unit) -> Self {
-        Self { name: name.into(), figure, unit, limit: None }
+        Self { name: name.into(), figure, unit, limit: None, floor: None }
     }
 
     /// Puts the figure beside its limit: `value` in the same unit, and what it is.
@@ -60,6 +67,35 @@ impl Row {
     pub fn beside(mut self, value: f64, what: impl Into<String>) -> Self {
         self.limit = Some(Limit { value, what: what.into() });
         self
+    }
+
+    /// Says what the specification asks for at least (at most, where fewer is better), in the same unit.
+    #[must_use]
+    pub const fn floor(mut self, value: f64) -> Self {
+        self.floor = Some(value);
+        self
+    }
+
+    /// Tells whether the specification is met, where it says anything.
+    fn is_met(&self) -> Option<bool> {
+        self.floor.map(
+            |floor| {
+                if self.unit.more_is_better() { self.figure >= floor } else { self.figure <= floor }
+            },
+        )
+    }
+
+    /// Returns the row as JSON.
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "figure": self.figure,
+            "unit": self.unit.as_str(),
+            "limit": self.limit,
+            "ratio": self.ratio(),
+            "floor": self.floor,
+            "met": self.is_met(),
+        })
     }
 
     /// Returns how many times worse than its limit the figure is: 1 is the best that can be.
@@ -70,15 +106,20 @@ impl Row {
         (better > 0.0).then(|| worse / better)
     }
 
-    fn cells(&self) -> [String; 4] {
+    fn cells(&self) -> [String; 5] {
         let unit = self.unit.as_str();
+        let amount = |value: f64| format!("{} {unit}", number(value)).trim_end().to_owned();
         let limit = self.limit.as_ref();
+        let sign = if self.unit.more_is_better() { "≥" } else { "≤" };
+        let verdict = |met| if met { "met" } else { "MISSED" };
         [
             self.name.clone(),
-            format!("{} {unit}", number(self.figure)),
-            limit
-                .map_or_else(String::new, |limit| format!("{} {unit} ({})", number(limit.value), limit.what)),
+            amount(self.figure),
+            limit.map_or_else(String::new, |limit| format!("{} ({})", amount(limit.value), limit.what)),
             self.ratio().map_or_else(String::new, |ratio| format!("{ratio:.2}×")),
+            self.floor.zip(self.is_met()).map_or_else(String::new, |(floor, met)| {
+                format!("{sign} {}: {}", amount(floor), verdict(met))
+            }),
         ]
     }
 }
@@ -100,23 +141,28 @@ impl Section {
     pub fn push(&mut self, row: Row) {
         self.rows.push(row);
     }
+
+    /// Returns the section as JSON: `{"title","rows":[{"name","figure","unit","limit","ratio","floor","met"}…]}`.
+    pub fn to_json(&self) -> Value {
+        json!({ "title": self.title, "rows": self.rows.iter().map(Row::to_json).collect::<Vec<_>>() })
+    }
 }
 
 impl fmt::Display for Section {
     /// Writes a heading and a Markdown table whose columns line up when it is read as plain text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = [self.title.as_str(), "figure", "limit", "ratio"].map(str::to_owned);
+        let head = [self.title.as_str(), "figure", "limit", "ratio", "floor"].map(str::to_owned);
         let body: Vec<_> = self.rows.iter().map(Row::cells).collect();
         let width = |column: usize| {
             let cells = std::iter::once(&head).chain(&body).filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
         };
-        let [name, figure, limit, ratio] = [0, 1, 2, 3].map(width);
-        let mut line = |[a, b, c, d]: &[String; 4]| {
-            writeln!(f, "| {a:name$} | {b:>figure$} | {c:limit$} | {d:>ratio$} |")
+        let [name, figure, limit, ratio, floor] = [0, 1, 2, 3, 4].map(width);
+        let mut line = |[a, b, c, d, e]: &[String; 5]| {
+            writeln!(f, "| {a:name$} | {b:>figure$} | {c:limit$} | {d:>ratio$} | {e:floor$} |")
         };
         line(&head)?;
-        line(&["-".repeat(name), rule(figure), "-".repeat(limit), rule(ratio)])?;
+        line(&["-".repeat(name), rule(figure), "-".repeat(limit), rule(ratio), "-".repeat(floor)])?;
         body.iter().try_for_each(line)
     }
 }
@@ -176,6 +222,20 @@ mod tests {
         check(Unit::Microseconds, 30.0, 10.0, 3.0);
         assert_eq!(Row::new("row", 1.0, Unit::PerSecond).ratio(), None);
         assert_eq!(Row::new("row", 0.0, Unit::PerSecond).beside(1.0, "limit").ratio(), None);
+    }
+
+    #[test]
+    fn floors_are_met_or_missed() {
+        let check = |unit, figure, floor, met| {
+            let row = Row::new("row", figure, unit).floor(floor);
+            assert_eq!(row.is_met(), Some(met));
+            assert_eq!(row.to_json()["met"], met);
+        };
+        check(Unit::PerSecond, 200.0, 200.0, true);
+        check(Unit::PerSecond, 199.0, 200.0, false);
+        check(Unit::Microseconds, 19.0, 20.0, true);
+        check(Unit::Count, 1.0, 0.0, false);
+        assert_eq!(Row::new("row", 1.0, Unit::Count).is_met(), None);
     }
 
     #[test]

@@ -63,3 +63,66 @@ impl Directory {
         self.known.iter().filter(move |(_, known)| now.since(known.at) <= FRESH)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, capability, key};
+
+    #[test]
+    fn the_newest_advertisement_counts_while_it_is_fresh() {
+        let mut directory = Directory::default();
+        let did = key(1).did();
+        let mut hear = |now, stamped, fuel| {
+            directory.hear(at(now).at, &capability(did, at(stamped).at, &[("fuel_max", fuel)]))
+        };
+        assert!(hear(0, 0, 1), "it was not known");
+        assert!(!hear(10, 10, 2), "it was known as fresh");
+        assert!(!hear(11, 5, 3), "an older one changes nothing");
+        assert!(!hear(11, 10, 3), "the same one again changes nothing");
+        assert!(hear(400, 399, 4), "it was not heard of for too long");
+        let known: Vec<u64> =
+            directory.fresh(at(579).at).flat_map(|(_, known)| known.capacity.0.values().copied()).collect();
+        assert_eq!(known, [4]);
+        assert_eq!(directory.fresh(at(580).at).count(), 0);
+        directory.forget(&did);
+        assert_eq!(directory.fresh(at(400).at).count(), 0);
+    }
+
+    #[test]
+    fn a_full_directory_forgets_who_was_silent_longest() {
+        let mut directory = Directory::default();
+        let did = |number: u32| {
+            let mut key = [0; 32];
+            key[..4].copy_from_slice(&number.to_le_bytes());
+            Did::from_public_key(key)
+        };
+        let at_ms = |ms| Timestamp::from_millis(1_000_000 + ms);
+        for number in 0..u32::try_from(EXECUTORS_MAX).unwrap() + 10 {
+            let stamped = at_ms(u64::from(number));
+            directory.known.insert(
+                did(u32::MAX),
+                KnownExecutor {
+                    region: None,
+                    capacity: NodeCapacity::default(),
+                    runtimes: Vec::new(),
+                    at: at_ms(99_999),
+                },
+            );
+            if directory.known.len() < EXECUTORS_MAX {
+                let known = KnownExecutor {
+                    region: None,
+                    capacity: NodeCapacity::default(),
+                    runtimes: Vec::new(),
+                    at: stamped,
+                };
+                directory.known.insert(did(number), known);
+            } else {
+                directory.hear(stamped, &capability(did(number), stamped, &[]));
+            }
+        }
+        assert_eq!(directory.known.len(), EXECUTORS_MAX);
+        assert!(!directory.known.contains_key(&did(0)));
+        assert!(directory.known.contains_key(&did(u32::MAX)));
+    }
+}

@@ -3,6 +3,8 @@
 mod lease;
 mod offer;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -15,6 +15,8 @@ mod executor;
 mod originator;
 mod placement;
 mod record;
+#[cfg(test)]
+mod testing;
 mod track;
 
 pub use crate::clock::{Now, Tick};

@@ -3,6 +3,8 @@
 mod assignment;
 mod bidding;
 mod settlement;
+#[cfg(test)]
+mod tests;
 mod why;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -186,6 +188,8 @@ struct Job {
 struct Live {
     /// Whether bids are being compared now, and since when.
     bidding_since: Option<Tick>,
+    /// Since when nobody has the job: refusals do not begin this time anew.
+    waiting_since: Option<Tick>,
     /// Whether the closing of the window is timed already.
     closing: bool,
     /// How often the current assignment was sent.

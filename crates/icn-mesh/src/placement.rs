@@ -220,3 +220,166 @@ fn weights(policy: Option<&ExecutionPolicy>) -> (u64, u64) {
         policy.map_or((0, 0), |policy| (u64::from(policy.price_weight), u64::from(policy.rep_weight)));
     if price == 0 && reputation == 0 { (MILLION / 2, MILLION / 2) } else { (price, reputation) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{at, bid, hours, key, params, policy};
+    use icn_types::{Cid, ResourceProfile, Resources};
+
+    fn resources(amounts: &[(&str, u64)]) -> Resources {
+        amounts.iter().map(|(name, amount)| (ResourceType::from((*name).to_owned()), *amount)).collect()
+    }
+
+    /// Asks whether a node in `north` that asks 5 hours and offers some limits may have a job.
+    fn verdict(params: &MeshJobParams) -> Result<(), String> {
+        let (did, region) = (key(1).did(), "north".parse::<Region>().unwrap());
+        let offered =
+            [("cpu_millicores", 2_000), (capacity::FUEL_MAX, 2_000), (capacity::TIMEOUT_SECONDS_MAX, 60)];
+        let (capacity, price) = (NodeCapacity(resources(&offered)), hours(5));
+        let candidate = Candidate {
+            did: &did,
+            region: Some(&region),
+            capacity: &capacity,
+            price: Some(&price),
+            reputation: 300_000,
+        };
+        eligible(params, &candidate).map_err(|rule| rule.code.as_str().to_owned())
+    }
+
+    #[test]
+    fn each_rule_has_its_code() {
+        let paying = || ExecutionPolicy { max_price: Some(hours(5)), ..policy() };
+        let check = |change: &dyn Fn(&mut MeshJobParams), expected: Result<(), &str>| {
+            let mut job = params(Some(paying()));
+            change(&mut job);
+            assert_eq!(verdict(&job), expected.map_err(str::to_owned));
+        };
+        let with = |policy: ExecutionPolicy| {
+            move |job: &mut MeshJobParams| job.execution_policy = Some(policy.clone())
+        };
+        let region = |name: &str| Some(name.parse::<Region>().unwrap());
+        check(&|_| {}, Ok(()));
+        check(&with(ExecutionPolicy { region_filter: region("north"), ..paying() }), Ok(()));
+        check(&with(ExecutionPolicy { region_filter: region("south"), ..paying() }), Err("region"));
+        check(&with(ExecutionPolicy { allowed_executors: vec![key(1).did()], ..paying() }), Ok(()));
+        check(&with(ExecutionPolicy { allowed_executors: vec![key(2).did()], ..paying() }), Err("policy"));
+        check(&with(ExecutionPolicy { min_reputation: Some(300_000), ..paying() }), Ok(()));
+        check(&with(ExecutionPolicy { min_reputation: Some(300_001), ..paying() }), Err("reputation"));
+        check(&with(ExecutionPolicy { max_price: Some(hours(4)), ..paying() }), Err("price"));
+        check(&with(policy()), Err("price"));
+        check(&|job| job.execution_policy = None, Err("price"));
+        check(
+            &|job| {
+                job.execution_policy = None;
+                job.max_acceptable_bid_tokens = Some(TokenAmount { amount: 9, currency: "eggs".into() });
+            },
+            Err("price"),
+        );
+        check(&|job| job.max_fuel = 2_000, Ok(()));
+        check(&|job| job.max_fuel = 2_001, Err("limit"));
+        check(&|job| job.timeout_seconds = 61, Err("limit"));
+        // What a node does not advertise, it does not limit; what it does not have, it cannot give.
+        check(&|job| job.memory_bytes_max = 1 << 32, Ok(()));
+        check(
+            &|job| job.resources_required = ResourceProfile(resources(&[("cpu_millicores", 2_000)])),
+            Ok(()),
+        );
+        check(
+            &|job| job.resources_required = ResourceProfile(resources(&[("cpu_millicores", 2_001)])),
+            Err("capacity"),
+        );
+        check(&|job| job.resources_required = ResourceProfile(resources(&[("gpu", 1)])), Err("capacity"));
+    }
+
+    #[test]
+    fn the_first_rule_that_forbids_speaks_with_its_figures() {
+        let mut job = params(Some(ExecutionPolicy { max_price: Some(hours(1)), ..policy() }));
+        job.max_fuel = 5_000;
+        let (did, capacity, price) =
+            (key(1).did(), NodeCapacity(resources(&[(capacity::FUEL_MAX, 2_000)])), hours(5));
+        let candidate =
+            Candidate { did: &did, region: None, capacity: &capacity, price: Some(&price), reputation: 0 };
+        assert_eq!(
+            eligible(&job, &candidate).unwrap_err().to_string(),
+            "limit: the job may use 5000 of fuel_max, this node allows 2000"
+        );
+    }
+
+    fn record(executor: u8, price: Option<u64>) -> BidRecord {
+        let bid = bid(key(executor).did(), Cid::of_raw(b"job"), price, at(0));
+        BidRecord {
+            executor: bid.executor_did,
+            cid: Cid::of_raw(&[executor]),
+            price: bid.price,
+            region: None,
+            capacity: NodeCapacity::default(),
+            queue_depth: 0,
+            estimated_start_ms: 0,
+            blobs_held: 0,
+            at: bid.timestamp,
+            expires_at: None,
+            score: 0,
+            ineligible: None,
+            outcome: None,
+        }
+    }
+
+    fn order(
+        placement: Placement,
+        policy: Option<ExecutionPolicy>,
+        bids: &[(BidRecord, u64)],
+    ) -> Vec<(usize, u64)> {
+        let bids: Vec<(usize, &BidRecord, u64)> =
+            bids.iter().enumerate().map(|(index, (bid, reputation))| (index, bid, *reputation)).collect();
+        rank(placement, &params(policy), &bids).iter().map(|scored| (scored.index, scored.score)).collect()
+    }
+
+    #[test]
+    fn scores_weigh_price_and_reputation() {
+        let bids = [(record(1, Some(9)), 1_000_000), (record(2, Some(4)), 0), (record(3, Some(9)), 0)];
+        let weighed =
+            |price_weight, rep_weight| Some(ExecutionPolicy { price_weight, rep_weight, ..policy() });
+        // The cheapest has full marks for its price, the others (4 + 1) / (9 + 1) of them.
+        let best = Placement::BestScore;
+        assert_eq!(order(best, weighed(1, 0), &bids), [(1, 1_000_000), (0, 500_000), (2, 500_000)]);
+        assert_eq!(order(best, weighed(0, 1), &bids), [(0, 1_000_000), (1, 0), (2, 0)]);
+        assert_eq!(order(best, weighed(0, 0), &bids), [(0, 750_000), (1, 500_000), (2, 250_000)]);
+        assert_eq!(order(best, None, &bids), order(best, weighed(7, 7), &bids));
+        // No price is the lowest, and nothing overflows.
+        let bids = [(record(1, Some(u64::MAX)), 0), (record(2, None), 0)];
+        let most = Some(ExecutionPolicy { price_weight: u32::MAX, rep_weight: u32::MAX, ..policy() });
+        assert_eq!(order(best, most, &bids), [(1, 500_000), (0, 0)]);
+        assert_eq!(order(best, None, &[]), []);
+    }
+
+    #[test]
+    fn equal_scores_go_to_who_starts_sooner_holds_more_and_came_first() {
+        let queued = BidRecord { queue_depth: 1, ..record(1, None) };
+        let slow = BidRecord { estimated_start_ms: 10, ..record(2, None) };
+        let empty = record(3, None);
+        let holding = BidRecord { blobs_held: 2, ..record(4, None) };
+        let later = record(5, None);
+        let bids = [queued, slow, empty, holding, later].map(|bid| (bid, 0));
+        let places =
+            |placement| order(placement, None, &bids).iter().map(|(index, _)| *index).collect::<Vec<_>>();
+        assert_eq!(places(Placement::BestScore), [3, 2, 4, 1, 0]);
+        assert_eq!(places(Placement::Fifo), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn policies_have_names() {
+        for (name, expected) in [
+            ("BestScore", Some(Placement::BestScore)),
+            ("best-score", Some(Placement::BestScore)),
+            ("DEFAULT", Some(Placement::BestScore)),
+            ("FIFO", Some(Placement::Fifo)),
+            ("fifo", Some(Placement::Fifo)),
+            ("lottery", None),
+            ("", None),
+        ] {
+            assert_eq!(name.parse::<Placement>().ok(), expected, "{name}");
+        }
+        assert_eq!(Placement::Fifo.window(), Duration::ZERO);
+    }
+}

@@ -21,6 +21,10 @@ pub const GOSSIP_BYTES_MAX: usize = 256 * 1024;
 /// frame, since the library measures all that it has buffered (libp2p-gossipsub 0.50, `validate_rpc_limits`) and would
 /// otherwise end the stream in a burst of large messages.
 const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
+/// The largest list of message ids, in bytes: 5,000 ids (the library's own limit for one list) of 34 bytes fit. The
+/// library takes 16 KiB unless told otherwise, which is less than what it sends after a burst: the receiver then ends
+/// the stream, and the sender notices at the next ping, half a minute later (libp2p-gossipsub 0.50).
+const CONTROL_BYTES_MAX: usize = 192 * 1024;
 /// Messages are fresh for five minutes and may be half a minute ahead; a repeat must still be known then.
 const DUPLICATE_CACHE: Duration = Duration::from_secs(7 * 60);
 /// The library's one second loses a third of a burst over TCP.
@@ -64,6 +68,7 @@ pub(crate) fn behaviour(config: &Config) -> Result<Gossip, NetError> {
         .validate_messages()
         .message_id_fn(|message| MessageId::new(&Sha256::digest(&message.data)))
         .max_transmit_size(GOSSIP_BYTES_MAX + ENVELOPE_BYTES_MAX)
+        .max_control_message_size(CONTROL_BYTES_MAX)
         .flood_publish(config.flood_publish)
         // Figures of a large network in production (Lighthouse).
         .mesh_n_low(4)

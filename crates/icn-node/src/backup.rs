@@ -80,7 +80,10 @@ pub fn restore(archive: &Path, data_dir: &DataDir) -> anyhow::Result<Restored> {
     let source = File::open(archive).with_context(|| format!("`{}` cannot be read", archive.display()))?;
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent)?;
-    let folder = tempfile::Builder::new().prefix(".icn-restore").tempdir_in(parent)?;
+    let folder = tempfile::Builder::new()
+        .prefix(".icn-restore")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .tempdir_in(parent)?;
     let staged = DataDir::new(folder.path());
     let mut restored = None;
     for entry in tar::Archive::new(source).entries().context("the copy is not a tar archive")? {

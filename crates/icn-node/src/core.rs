@@ -260,17 +260,50 @@ impl Core {
         let mut write = None;
         let mut behind = Vec::new();
         for effect in effects {
-            if let Effect::Persist(writes) = effect {
-                if write.is_some() || !behind.is_empty() {
-                    self.enqueue(write.take(), std::mem::take(&mut behind), submitted.take()).await;
+            match effect {
+                Effect::Persist(writes) => {
+                    if write.is_some() || !behind.is_empty() {
+                        self.enqueue(write.take(), std::mem::take(&mut behind), submitted.take()).await;
+                    }
+                    write = Some(writes);
                 }
-                write = Some(writes);
-            } else {
-                behind.push(effect);
+                Effect::Note(writes) => {
+                    // In the same queue as every other write of a record, so that none overtakes a newer one.
+                    if let Some(earlier) = write.take() {
+                        self.enqueue(Some(earlier), std::mem::take(&mut behind), submitted.take()).await;
+                    }
+                    self.note(writes);
+                }
+                Effect::Publish { .. }
+                | Effect::Send { .. }
+                | Effect::Reply { .. }
+                | Effect::Wake { .. }
+                | Effect::FetchReceipt { .. }
+                | Effect::Start { .. }
+                | Effect::Stop { .. }
+                | Effect::Provide { .. }
+                | Effect::Changed { .. } => behind.push(effect),
             }
         }
         if write.is_some() || !behind.is_empty() {
             self.enqueue(write, behind, submitted).await;
+        }
+    }
+
+    /// Writes without having anything wait for it.
+    fn note(&self, writes: Vec<icn_mesh::Persist>) {
+        let node = Arc::clone(&self.node);
+        let mut writing: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            let written = match batch_of(&node, &writes) {
+                Ok(batch) => node.db.commit(batch).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                tracing::warn!(error = %error, "a detail of a job's history was not written");
+            }
+        });
+        if futures::FutureExt::now_or_never(&mut writing).is_none() {
+            tokio::spawn(writing);
         }
     }
 

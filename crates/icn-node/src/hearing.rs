@@ -1,4 +1,4 @@
-//! What comes in from the network: verified here, in the order of `docs/protocol.md` section 5, before a machine hears it.
+//! What comes in from the network: verified here, in the order of `docs/protocol.md` section 3, before a machine hears it.
 
 use std::sync::Arc;
 

@@ -19,12 +19,8 @@ pub(crate) const JOB_PIN: &str = "job";
 /// Carries out one effect; what takes time goes on in a task of its own.
 pub(crate) fn perform(node: &Arc<Node>, effect: Effect, timers: &mut DelayQueue<Timer>) {
     match effect {
-        Effect::Persist(writes) | Effect::Note(writes) => {
-            let result = batch_of(node, &writes).and_then(|batch| node.db.commit_relaxed(batch));
-            if let Err(error) = result {
-                tracing::warn!(error = %error, "a detail of a job's history was not written");
-            }
-        }
+        // The loop has written these already, in their order.
+        Effect::Persist(_) | Effect::Note(_) => {}
         Effect::Publish { topic, bytes, remote_only } => publish(node, topic, bytes, remote_only),
         Effect::Send { to, bytes, request, patience } => send(node, to, bytes, request, patience),
         Effect::Reply { ticket, response } => node.reply(ticket, &response),

@@ -162,12 +162,22 @@ pub(crate) fn store_options(config: &Config) -> OpenOptions {
 
 fn open_database(data_dir: &DataDir, config: &Config) -> Result<Database, RunError> {
     let opened = Database::open(&data_dir.database(), store_options(config)).and_then(|db| {
-        // Every job without output names this block; nobody should have to ask for it.
-        let empty = db.blocks().put(icn_types::RAW, bytes::Bytes::new())?;
-        db.blocks().pin(&empty, "empty")?;
+        match keep_empty_block(&db) {
+            // A full disk keeps a node from taking more, not from showing and finishing what it has.
+            Err(error) if error.is_full() => {
+                tracing::error!(error = %error, "the node starts on a full disk")
+            }
+            other => other?,
+        }
         Ok(db)
     });
     opened.map_err(|error| RunError::Store(data_dir.path().display().to_string(), error))
+}
+
+/// Every job without output names the empty block; nobody should have to ask for it.
+fn keep_empty_block(db: &Database) -> Result<(), StoreError> {
+    let empty = db.blocks().put(icn_types::RAW, bytes::Bytes::new())?;
+    db.blocks().pin(&empty, "empty")
 }
 
 pub(crate) fn open_tables(db: &Database) -> Tables {

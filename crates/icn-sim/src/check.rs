@@ -118,7 +118,8 @@ impl World {
                 self.watch.endings.entry(*id).or_insert(ending);
             } else {
                 let ended = self.watch.endings.contains_key(id);
-                self.watch.ensure(!ended, || format!("job {} was final on disk and is open again", id.short()));
+                self.watch
+                    .ensure(!ended, || format!("job {} was final on disk and is open again", id.short()));
             }
             let (before, now) = (self.watch.epochs.get(id).copied().unwrap_or(0), record.epoch());
             self.watch.ensure(now >= before, || {
@@ -166,7 +167,8 @@ impl World {
             }
             RequestId::Cancel { job, .. } => {
                 let known = node.disk.jobs.get(job).is_some_and(|record| record.cancelled.is_some());
-                self.watch.ensure(known, || format!("n{at} cancels what its disk does not know as cancelled"));
+                self.watch
+                    .ensure(known, || format!("n{at} cancels what its disk does not know as cancelled"));
             }
             RequestId::Status { .. } | RequestId::Forget => {}
         }
@@ -178,7 +180,9 @@ impl World {
             return;
         }
         let Some(node) = self.nodes.get(at) else { return };
-        let Ok(icn_protocol::Incoming::Message(raw)) = icn_protocol::parse(bytes, bytes.len()) else { return };
+        let Ok(icn_protocol::Incoming::Message(raw)) = icn_protocol::parse(bytes, bytes.len()) else {
+            return;
+        };
         let known = raw.unverified().announcement_id().is_some_and(|id| node.disk.jobs.contains_key(&id));
         self.watch.ensure(known, || format!("n{at} announces a job that its disk does not know"));
     }
@@ -190,11 +194,9 @@ impl World {
             return;
         }
         let known = match about {
-            About::Assignment { job, assignment } => node
-                .disk
-                .executions
-                .get(&job)
-                .is_some_and(|record| record.assignment_cid == assignment),
+            About::Assignment { job, assignment } => {
+                node.disk.executions.get(&job).is_some_and(|record| record.assignment_cid == assignment)
+            }
             About::Receipt { job } => node.disk.jobs.get(&job).is_some_and(|record| {
                 record.status.is_final() || record.assignments.iter().any(|past| past.receipt.is_some())
             }),
@@ -295,11 +297,13 @@ fn check_record(watch: &mut Watch, record: &JobRecord) {
         watch.ensure(record.status.is_final(), || format!("job {id} has a receipt and is not final"));
     }
     let completed = record.status == StandardJobStatus::CompletedSuccessfully;
-    watch.ensure(!completed || record.receipt.is_some(), || format!("job {id} is complete without a receipt"));
+    watch
+        .ensure(!completed || record.receipt.is_some(), || format!("job {id} is complete without a receipt"));
     let ordered = record.assignments.iter().zip(1..).all(|(assignment, epoch)| assignment.epoch == epoch);
     watch.ensure(ordered, || format!("job {id} has epochs out of order"));
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is shown as it is")]
 pub(crate) fn originator_line(at: usize, event: &OriginatorEvent) -> String {
     let text = match event {
         OriginatorEvent::Bid { bid, .. } => format!("bid by {}", bid.executor_did.short()),
@@ -317,15 +321,20 @@ pub(crate) fn originator_line(at: usize, event: &OriginatorEvent) -> String {
             available.announcement_id.short(),
             available.executor_did.short()
         ),
-        OriginatorEvent::ReceiptFetched { job, cid, .. } => format!("fetched {} of {}", cid.short(), job.short()),
+        OriginatorEvent::ReceiptFetched { job, cid, .. } => {
+            format!("fetched {} of {}", cid.short(), job.short())
+        }
         other => format!("{other:?}"),
     };
     format!("n{at} originator: {text}")
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is shown as it is")]
 pub(crate) fn executor_line(at: usize, event: &ExecutorEvent) -> String {
     let text = match event {
-        ExecutorEvent::Announced { announcement, .. } => format!("announced {}", announcement.announcement_id.short()),
+        ExecutorEvent::Announced { announcement, .. } => {
+            format!("announced {}", announcement.announcement_id.short())
+        }
         ExecutorEvent::Assigned { assignment, .. } => {
             format!("assigned {} epoch {}", assignment.announcement_id.short(), assignment.lease_epoch)
         }

@@ -117,9 +117,8 @@ impl Config {
     #[must_use]
     pub fn with_executors(executors: usize) -> Self {
         let executor = NodeConfig { executor: Some(ExecutorConfig::default()), ..NodeConfig::default() };
-        let nodes = std::iter::once(NodeConfig::default())
-            .chain(std::iter::repeat_n(executor, executors))
-            .collect();
+        let nodes =
+            std::iter::once(NodeConfig::default()).chain(std::iter::repeat_n(executor, executors)).collect();
         Self { nodes, ..Self::default() }
     }
 }

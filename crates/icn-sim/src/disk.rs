@@ -42,7 +42,7 @@ impl Disk {
 
     /// Loses power: some of the queue, its front, may have reached the platter without anybody being told.
     pub(crate) fn kill(&mut self, survivors: usize) {
-        let number = self.queue.iter().take(survivors).last().map_or(0, |(number, _)| *number);
+        let number = self.queue.iter().take(survivors).next_back().map_or(0, |(number, _)| *number);
         self.sync(number);
         self.queue.clear();
         self.busy_until = 0;

@@ -62,7 +62,8 @@ impl World {
             guest.stage = Stage::Running;
             guest.started_ms = self.now_ms;
             let (id, job, boot) = (*id, guest.job, node.boot);
-            let (runs, lines) = self.plans.get(&job).map_or((1, 0), |plan| (plan.job.runs_ms, plan.job.lines));
+            let (runs, lines) =
+                self.plans.get(&job).map_or((1, 0), |plan| (plan.job.runs_ms, plan.job.lines));
             let fetch = self.random.within((1, 40));
             let mut moments = vec![(fetch, Moment::Started), (fetch + runs, Moment::Ends)];
             moments.extend((1..=lines).map(|line| (fetch + runs * line / (lines + 1), Moment::Says)));
@@ -112,7 +113,8 @@ impl World {
 
     fn report(&self, at: usize, id: u64, end: End, exit_code: Option<i32>) -> ExecutionReport {
         let node = self.nodes.get(at);
-        let started = node.and_then(|node| node.guests.get(&id)).map_or(self.now_ms, |guest| guest.started_ms);
+        let started =
+            node.and_then(|node| node.guests.get(&id)).map_or(self.now_ms, |guest| guest.started_ms);
         let clock = |ms| node.map(|node| node.now(ms).at).unwrap_or_default();
         let error = match end {
             End::Exit | End::Cancelled => None,

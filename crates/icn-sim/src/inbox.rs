@@ -37,8 +37,9 @@ impl World {
         raw.check(now, &FreshnessPolicy { not_before, ..FreshnessPolicy::default() })
             .map_err(|error| refused(error.code(), error.to_string()))?;
         let key = MessageKey::from(&raw);
-        let verified =
-            raw.verify(verifier.as_ref()).map_err(|error| refused(RefusalCode::BadSignature, error.to_string()))?;
+        let verified = raw
+            .verify(verifier.as_ref())
+            .map_err(|error| refused(RefusalCode::BadSignature, error.to_string()))?;
         if guarded {
             match node.guard.record(now, key) {
                 Seen::New => {}
@@ -49,6 +50,10 @@ impl World {
         Ok(verified)
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only two kinds of messages have an answer that relies on a write"
+    )]
     pub(crate) fn hear_direct(&mut self, from: usize, to: usize, exchange: u64, bytes: &[u8]) {
         if from != to && !self.is_reachable(from, to) {
             return;
@@ -73,7 +78,9 @@ impl World {
             Message::AssignJobV1(assignment) => {
                 About::Assignment { job: assignment.announcement_id, assignment: cid }
             }
-            Message::ExecutionReceiptAvailableV1(available) => About::Receipt { job: available.announcement_id },
+            Message::ExecutionReceiptAvailableV1(available) => {
+                About::Receipt { job: available.announcement_id }
+            }
             _ => About::Other,
         };
         let Some(node) = self.nodes.get_mut(to) else { return };
@@ -89,7 +96,9 @@ impl World {
             Message::JobInterestV1(interest) => {
                 self.originate(to, OriginatorEvent::Interest { ticket, interest: *interest });
             }
-            Message::JobStatusUpdateV1(update) => self.originate(to, OriginatorEvent::Status { ticket, update }),
+            Message::JobStatusUpdateV1(update) => {
+                self.originate(to, OriginatorEvent::Status { ticket, update })
+            }
             Message::ExecutionReceiptAvailableV1(available) => {
                 self.originate(to, OriginatorEvent::ReceiptAvailable { ticket: Some(ticket), available });
             }
@@ -119,6 +128,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "direct messages do not travel by gossip")]
     pub(crate) fn hear_gossip(&mut self, from: usize, to: usize, topic: &str, bytes: &[u8]) {
         if from != to && !self.is_reachable(from, to) {
             return;

@@ -30,5 +30,5 @@ mod world;
 pub use crate::check::Violation;
 pub use crate::config::{Cheat, Config, DiskConfig, NetworkConfig, NodeConfig, Pipeline};
 pub use crate::job::{Job, Planned};
-pub use crate::workload::random_world;
+pub use crate::workload::{check_world, random_world};
 pub use crate::world::World;

@@ -19,7 +19,14 @@ pub(crate) struct Exchange {
 
 impl World {
     /// Sends a direct message; its answer, or that there is none, comes back to the machine that asked.
-    pub(crate) fn send(&mut self, from: usize, to: &Did, bytes: Vec<u8>, request: RequestId, patience: Duration) {
+    pub(crate) fn send(
+        &mut self,
+        from: usize,
+        to: &Did,
+        bytes: Vec<u8>,
+        request: RequestId,
+        patience: Duration,
+    ) {
         let to = self.by_did.get(to).copied();
         let boot = self.nodes.get(from).map_or(0, |node| node.boot);
         let exchange = self.number();
@@ -67,12 +74,14 @@ impl World {
     pub(crate) fn respond(&mut self, exchange: u64, from: usize, response: &Response) {
         let Some(to) = self.exchanges.get(&exchange).map(|exchange| exchange.from) else { return };
         if let Some(delay) = self.delay(from, to) {
-            self.after(delay, Happening::Respond { exchange, bytes: response.encode() });
+            self.after(delay, Happening::Respond { from, exchange, bytes: response.encode() });
         }
     }
 
-    pub(crate) fn response_arrives(&mut self, exchange: u64, bytes: &[u8]) {
-        if let Ok(response) = Response::decode(bytes) {
+    pub(crate) fn response_arrives(&mut self, from: usize, exchange: u64, bytes: &[u8]) {
+        let to = self.exchanges.get(&exchange).map(|exchange| exchange.from);
+        let open = to.is_some_and(|to| !self.cuts.contains(&(from, to)));
+        if let (true, Ok(response)) = (open, Response::decode(bytes)) {
             self.answered(exchange, Answer::Response(response));
         }
     }

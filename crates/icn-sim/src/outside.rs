@@ -136,16 +136,17 @@ impl World {
     fn submit(&mut self, job: Cid) {
         let again = Happening::Outside(Outside::Submit { job });
         let Some(plan) = self.plans.get(&job).filter(|plan| !plan.taken) else { return };
-        let (owner, params, remote) =
-            (plan.owner, plan.job.params(self.seed, plan.number), plan.job.remote);
+        let (owner, params, remote) = (plan.owner, plan.job.params(self.seed, plan.number), plan.job.remote);
         let Some(node) = self.nodes.get_mut(owner) else { return };
         if node.disk.jobs.contains_key(&job) {
             self.plans.entry(job).and_modify(|plan| plan.taken = true);
             return;
         }
         let now = node.now(self.now_ms);
-        let submitted =
-            node.machines.as_mut().map(|machines| machines.originator.submit(now, Submission { params, remote }));
+        let submitted = node
+            .machines
+            .as_mut()
+            .map(|machines| machines.originator.submit(now, Submission { params, remote }));
         if let Some(Ok((_, effects))) = submitted {
             self.take(owner, effects);
         }

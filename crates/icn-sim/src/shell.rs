@@ -10,6 +10,7 @@ use crate::world::{Happening, World};
 
 impl World {
     /// Takes effects on: writes enter the disk's queue now, the rest waits for its turn.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all effects but writes wait in the same way")]
     pub(crate) fn take(&mut self, at: usize, effects: Vec<Effect>) {
         let line = if self.config.pipeline == Pipeline::PerEvent { self.number() } else { 0 };
         let mut step = Step { line, write: None, effects: Vec::new() };
@@ -28,7 +29,8 @@ impl World {
         }
         steps.push(step);
         let Some(node) = self.nodes.get_mut(at) else { return };
-        node.pipeline.extend(steps.into_iter().filter(|step| step.write.is_some() || !step.effects.is_empty()));
+        node.pipeline
+            .extend(steps.into_iter().filter(|step| step.write.is_some() || !step.effects.is_empty()));
         self.advance(at);
     }
 
@@ -126,7 +128,8 @@ impl World {
             None => Err(FetchFailure::Unavailable("nobody has it".to_owned())),
             Some(bytes) => self.verified(at, &job, &bytes).map_err(FetchFailure::Invalid).map(Box::new),
         };
-        self.story.tell(self.now_ms, || format!("n{at} fetched {}: {:?}", cid.short(), result.as_ref().err()));
+        self.story
+            .tell(self.now_ms, || format!("n{at} fetched {}: {:?}", cid.short(), result.as_ref().err()));
         self.originate(at, OriginatorEvent::ReceiptFetched { job, cid, executor, result });
     }
 
@@ -137,7 +140,8 @@ impl World {
         let block = |cid: &Cid| node.disk.blocks.get(cid).map(Vec::as_slice);
         let (assignment, params) = (block(&named.assignment_cid), block(&named.job_params_cid));
         let VerifiedReceipt { receipt, assignment, .. } =
-            verify_receipt(bytes, assignment, params, self.verifier.as_ref()).map_err(|error| error.to_string())?;
+            verify_receipt(bytes, assignment, params, self.verifier.as_ref())
+                .map_err(|error| error.to_string())?;
         if assignment.announcement_id != *job || assignment.originator_did != node.did {
             return Err("it is a receipt for another job".to_owned());
         }

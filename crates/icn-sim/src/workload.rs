@@ -3,13 +3,41 @@
 use icn_mesh::ExecutorConfig;
 use icn_types::{Region, TokenAmount};
 
+use crate::check::Violation;
 use crate::config::{Cheat, Config, DiskConfig, NetworkConfig, NodeConfig, Pipeline};
 use crate::job::{Job, Planned};
 use crate::random::Random;
 use crate::world::World;
 
 /// Faults and new jobs come within this time, in milliseconds; then the world is calm.
-pub(crate) const TROUBLE_MS: u64 = 90_000;
+const TROUBLE_MS: u64 = 90_000;
+
+/// How long after the last fault every job must be final, in milliseconds: one that nobody bids for waits 600 s.
+const BOUND_MS: u64 = 1_000_000;
+
+/// How long after that bids may still bind and receipts wait, in milliseconds.
+const AFTERMATH_MS: u64 = 400_000;
+
+/// Runs the world of a seed to its quiet end.
+///
+/// # Errors
+///
+/// [`Violation`] when a promise is broken on the way, or something is left at the end.
+pub fn check_world(seed: u64, story: bool) -> Result<(), Box<Violation>> {
+    let mut world = random_world(seed, story);
+    world.run_until(TROUBLE_MS)?;
+    let end = world.now_ms() + BOUND_MS;
+    world.run_while(end, |world| !world.all_final())?;
+    if world.has_cheat(Cheat::Pretends) {
+        // Only its user's patience ends a job that its executor says it prepares.
+        let (now, jobs) = (world.now_ms(), world.jobs());
+        jobs.into_iter().for_each(|job| world.cancel_at(now, job, "it takes too long"));
+        world.run_while(now + BOUND_MS, |world| !world.all_final())?;
+    }
+    let end = world.now_ms() + AFTERMATH_MS;
+    world.run_until(end)?;
+    world.check_quiet()
+}
 
 /// Makes the world of a seed, with its jobs and its faults; all faults end after 90 s.
 #[must_use]
@@ -55,7 +83,7 @@ fn draw_config(random: &mut Random, story: bool) -> Config {
     let count = random.within((2, 5));
     let nodes = (0..count).map(|at| draw_node(random, at)).collect();
     let lossy = [0, 0, 50_000, 150_000, 350_000];
-    let slow = [5, 40, 400];
+    let slow = [5, 40, 400, 1_800];
     let stalls = [0, 0, 20_000];
     Config {
         nodes,
@@ -108,7 +136,8 @@ fn draw_job(world: &mut World, random: &mut Random) {
     let runs_ms = random.within((1, longest));
     let ends = [Planned::Exit(0), Planned::Exit(0), Planned::Exit(0), Planned::Exit(1), Planned::Trap];
     let rare = [Planned::OutOfFuel, Planned::NodeFault];
-    let end = if random.chance(100_000) { rare.get(random.index(2)) } else { ends.get(random.index(ends.len())) };
+    let end =
+        if random.chance(100_000) { rare.get(random.index(2)) } else { ends.get(random.index(ends.len())) };
     let placements = ["FIFO", "BestScore"];
     let job = Job {
         runs_ms,
@@ -129,7 +158,8 @@ fn draw_job(world: &mut World, random: &mut Random) {
     let owner = random.index(world.nodes.len());
     let id = world.submit_at(at, owner, job);
     if random.chance(200_000) {
-        let reason = if random.chance(300_000) { "so ".repeat(3_000) } else { "not needed any more".to_owned() };
+        let reason =
+            if random.chance(300_000) { "so ".repeat(3_000) } else { "not needed any more".to_owned() };
         let after = random.within((0, runs_ms + 2_000));
         world.cancel_at(at + after, id, &reason);
     }

@@ -24,7 +24,7 @@ pub(crate) enum Happening {
     /// A direct message arrives.
     Direct { from: usize, to: usize, exchange: u64, bytes: Vec<u8> },
     /// The answer to one arrives.
-    Respond { exchange: u64, bytes: Vec<u8> },
+    Respond { from: usize, exchange: u64, bytes: Vec<u8> },
     /// The sender of one waits no longer.
     GiveUp { exchange: u64, answer: Answer },
     /// A gossip message arrives.
@@ -221,7 +221,7 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Direct { from, to, exchange, bytes } => self.hear_direct(from, to, exchange, &bytes),
-            Happening::Respond { exchange, bytes } => self.response_arrives(exchange, &bytes),
+            Happening::Respond { from, exchange, bytes } => self.response_arrives(from, exchange, &bytes),
             Happening::GiveUp { exchange, answer } => self.answered(exchange, answer),
             Happening::Gossip { from, to, topic, bytes } => self.hear_gossip(from, to, &topic, &bytes),
             Happening::Outside(outside) => self.outside(outside),

@@ -1,4 +1,10 @@
 //! What must happen in situations that have a name.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test ends with the first thing that is not as it must be"
+)]
 
 use icn_mesh::{ExecutorConfig, JobRecord};
 use icn_protocol::JobStatus;
@@ -15,7 +21,10 @@ const MINUTES: u64 = 60_000;
 
 fn priced(amount: u64) -> NodeConfig {
     let price = Some(TokenAmount { amount, currency: "hours".to_owned() });
-    NodeConfig { executor: Some(ExecutorConfig { price, ..ExecutorConfig::default() }), ..NodeConfig::default() }
+    NodeConfig {
+        executor: Some(ExecutorConfig { price, ..ExecutorConfig::default() }),
+        ..NodeConfig::default()
+    }
 }
 
 fn lasting(runs_ms: u64) -> Job {
@@ -121,7 +130,7 @@ fn an_originator_killed_mid_job_completes_it_with_the_whole_history() {
 
 #[test]
 fn a_job_whose_acknowledgement_is_lost_runs_once() {
-    for seed in 0..60 {
+    for seed in 0..20 {
         let mut world = World::new(seed, Config::with_executors(2));
         let job = world.submit_at(SUBMITTED_MS, 0, lasting(1_000));
         let assigned = |world: &World| world.starts(&job) > 0;
@@ -130,7 +139,7 @@ fn a_job_whose_acknowledgement_is_lost_runs_once() {
         let (now, executor) = (world.now_ms(), executor_of(&world, &job));
         assert_eq!(record(&world, &job).state, JobStatus::AwaitingAssignmentConfirmation);
         world.cut_at(now, executor, 0);
-        world.heal_at(now + 3_000 + 80 * seed);
+        world.heal_at(now + 3_000 + 200 * seed);
         world.run_until(now).unwrap();
         until_final(&mut world);
         assert_completed(&world, &job);
@@ -252,7 +261,11 @@ fn the_next_best_bid_wins_when_the_best_declines_or_is_gone() {
         };
         assert!(world.run_while(MINUTES, |world| !has_bid(world)).unwrap());
         let now = world.now_ms();
-        if kill { world.kill_at(now, 1) } else { world.drain_at(now, 1) }
+        if kill {
+            world.kill_at(now, 1)
+        } else {
+            world.drain_at(now, 1)
+        }
         world.run_until(now).unwrap();
         until_final(&mut world);
         assert_completed(&world, &job);

@@ -4,31 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use icn_sim::{Cheat, random_world};
+use icn_sim::check_world;
 
 const SEEDS: u64 = 400;
-
-/// How long after the last fault every job must be final: a job that nobody bids for waits 600 s.
-const BOUND_MS: u64 = 1_000_000;
-
-/// How long after that bids and receipts may still be about.
-const AFTERMATH_MS: u64 = 400_000;
-
-fn run(seed: u64, story: bool) -> Result<(), Box<icn_sim::Violation>> {
-    let mut world = random_world(seed, story);
-    world.run_until(90_000)?;
-    let end = world.now_ms() + BOUND_MS;
-    world.run_while(end, |world| !world.all_final())?;
-    if world.has_cheat(Cheat::Pretends) {
-        // Only its user's patience ends a job that its executor says it prepares.
-        let (now, jobs) = (world.now_ms(), world.jobs());
-        jobs.into_iter().for_each(|job| world.cancel_at(now, job, "it takes too long"));
-        world.run_while(now + BOUND_MS, |world| !world.all_final())?;
-    }
-    let end = world.now_ms() + AFTERMATH_MS;
-    world.run_until(end)?;
-    world.check_quiet()
-}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -37,7 +15,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn promises_hold_in_many_worlds() {
     if let Some(seed) = number("ICN_SIM_SEED") {
-        if let Err(violation) = run(seed, true) {
+        if let Err(violation) = check_world(seed, true) {
             panic!("{violation}");
         }
         return;
@@ -52,7 +30,7 @@ fn promises_hold_in_many_worlds() {
                 if seed >= seeds {
                     return broken;
                 }
-                if let Err(violation) = run(seed, false) {
+                if let Err(violation) = check_world(seed, false) {
                     broken.push((seed, violation.what));
                 }
             }
@@ -62,7 +40,7 @@ fn promises_hold_in_many_worlds() {
     });
     if let Some((first, _)) = broken.iter().min_by_key(|(seed, _)| *seed) {
         let all: Vec<String> = broken.iter().map(|(seed, what)| format!("seed {seed}: {what}")).collect();
-        let story = run(*first, true).err().map(|violation| violation.to_string());
+        let story = check_world(*first, true).err().map(|violation| violation.to_string());
         panic!(
             "{}\n{} of {seeds} worlds broke a promise:\n{}",
             story.unwrap_or_default(),

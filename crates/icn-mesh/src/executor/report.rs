@@ -166,7 +166,7 @@ impl Executor {
         if !retry {
             return self.delivered(job);
         }
-        let after = Duration::from_millis(200_u64 << execution.live.deliveries.min(8));
+        let after = Duration::from_millis(retry_ms(execution.live.deliveries));
         vec![Effect::Wake { timer: Timer::ResendReceipt { job: *job, epoch }, after }]
     }
 
@@ -186,6 +186,15 @@ impl Executor {
         }
         vec![note]
     }
+}
+
+/// Gives the wait before a receipt is offered again, in milliseconds: short as long as the originator may still count the
+/// lease, then twice as long each time, up to a minute.
+const fn retry_ms(deliveries: u32) -> u64 {
+    let quick = if deliveries < 2 { deliveries } else { 2 };
+    let slow = deliveries.saturating_sub(10);
+    let doublings = if slow > 8 { 8 } else { slow };
+    200 << if doublings > quick { doublings } else { quick }
 }
 
 /// Fills in and signs the one receipt of an execution; nothing when a field breaks a rule of the protocol.

@@ -180,6 +180,7 @@ impl Originator {
         job.record.status = StandardJobStatus::Running;
         job.record.enter(now.at, JobStatus::Assigned, None);
         job.live.heard = now.tick;
+        job.live.waiting_since = None;
         let epoch = job.record.epoch();
         let mut effects = vec![
             Effect::Note(vec![Persist::Job(Box::new(job.record.clone()))]),

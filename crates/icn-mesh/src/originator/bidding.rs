@@ -33,6 +33,8 @@ impl Originator {
         job.record.enter(now.at, JobStatus::Announced, None);
         job.record.enter(now.at, JobStatus::BiddingOpen, Some(waiting_words(job.record.round)));
         job.live.bidding_since = Some(now.tick);
+        let since = *job.live.waiting_since.get_or_insert(now.tick);
+        let fails_after = now.tick.until(since.plus(config.bidding_duration));
         job.live.closing = false;
         let round = job.record.round;
         let mut writes: Vec<Persist> = block.into_iter().collect();
@@ -40,8 +42,7 @@ impl Originator {
         let mut effects = vec![Effect::Persist(writes)];
         effects.extend(self.announcement(now, id));
         effects.push(Effect::Wake { timer: Timer::Reannounce { job: *id, round }, after: config.reannounce });
-        effects
-            .push(Effect::Wake { timer: Timer::BiddingFails { job: *id }, after: config.bidding_duration });
+        effects.push(Effect::Wake { timer: Timer::BiddingFails { job: *id }, after: fails_after });
         effects.push(Effect::Changed { job: *id });
         effects
     }
@@ -232,7 +233,8 @@ impl Originator {
 
     pub(super) fn bidding_fails(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
         let patience = self.config.bidding_duration;
-        let Some(since) = self.jobs.get(id).and_then(|job| job.live.bidding_since) else { return Vec::new() };
+        let Some(live) = self.jobs.get(id).map(|job| &job.live) else { return Vec::new() };
+        let (Some(_), Some(since)) = (live.bidding_since, live.waiting_since) else { return Vec::new() };
         let ends = since.plus(patience);
         if ends > now.tick {
             return vec![Effect::Wake {

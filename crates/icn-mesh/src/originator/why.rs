@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use icn_protocol::{Params, RefusalCode};
+use icn_protocol::{JobStatus, Params, RefusalCode};
 use icn_types::{Cid, Did};
 
 use super::Originator;
@@ -69,10 +69,14 @@ impl Originator {
     /// Says in one sentence where a job stands and why.
     #[must_use]
     pub fn summary(&self, now: Now, record: &JobRecord) -> String {
-        let last = record.history.last().and_then(|turn| turn.detail.clone()).unwrap_or_default();
-        if record.status.is_final() {
-            let failure = record.failure.as_ref().map(|failure| failure.message.clone());
-            return format!("it is over ({}): {}", record.state.as_str(), failure.unwrap_or(last));
+        if let Some(failure) = record.failure.as_ref().filter(|_| record.status.is_final()) {
+            return format!("nobody runs it any more: {}", failure.message);
+        }
+        if let Some(receipt) = record.receipt.as_ref().filter(|_| record.status.is_final()) {
+            let chosen =
+                record.history.iter().rev().find(|turn| turn.state == JobStatus::BiddingClosed.as_str());
+            let why = chosen.and_then(|turn| turn.detail.clone()).unwrap_or_default();
+            return format!("{} ran it: {why}", receipt.executor_did);
         }
         match record.assignment() {
             Some(assignment) if !self.is_bidding(&record.id) => {
@@ -80,7 +84,16 @@ impl Originator {
             }
             _ => match self.directory.fresh(now.at).count() {
                 0 => "it waits: no executor has advertised itself to this node".to_owned(),
-                known => format!("it waits for an acceptable bid; {known} executors are known"),
+                known => {
+                    let free =
+                        Params::from_bytes(&record.params).is_ok_and(|params| params.max_price().is_none());
+                    let hint = if free {
+                        "; it names no price, so only executors that ask nothing can take it"
+                    } else {
+                        ""
+                    };
+                    format!("it waits for an acceptable bid; {known} executors are known{hint}")
+                }
             },
         }
     }

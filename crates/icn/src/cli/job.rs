@@ -97,7 +97,7 @@ pub(crate) struct JobRunArgs {
 /// Who may run a job, and for what.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PlacementArgs {
-    /// Pay no more than this, such as `5 hours`
+    /// Pay no more than this, such as `5 hours`; without it, only nodes that ask nothing run the job
     #[arg(long, value_name = "PRICE", value_parser = values::price)]
     pub(crate) max_price: Option<TokenAmount>,
 

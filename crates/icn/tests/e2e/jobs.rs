@@ -74,7 +74,9 @@ fn a_job_runs_on_another_node() {
     assert_eq!(job["status"], "CompletedSuccessfully");
     assert_eq!((&job["end"], &job["exit_code"], &job["error"]), (&"exit".into(), &0.into(), &Value::Null));
     assert_eq!(job["receipt_verified"], true);
-    assert_eq!(states(&job), LIFE);
+    // Whether an update comes in while the executor still fetches is a matter of luck.
+    let life: Vec<&str> = states(&job).into_iter().filter(|state| *state != "PreparingExecution").collect();
+    assert_eq!(life, LIFE);
     let executor = job["executor"].as_str().unwrap();
     assert!([b.did().to_string(), c.did().to_string()].contains(&executor.to_owned()), "{executor}");
     assert!(job["fuel_used"].as_u64().unwrap() > 0);
@@ -120,7 +122,7 @@ fn what_a_guest_is_given(world: &World, a: &Node) {
     assert_eq!((&job["status"], &job["exit_code"]), (&"Failed".into(), &150.into()));
     assert_eq!((&job["lease_epoch"], &job["end"]), (&1.into(), &"exit".into()), "a guest's own failure is not retried");
     assert_eq!(job["receipt_verified"], true);
-    assert_eq!(states(&job)[7], "Failed");
+    assert!(states(&job).ends_with(&["Failed", "ReceiptGenerated", "ReceiptAnchored"]), "{job}");
 }
 
 /// A file of fifty blocks and a tree above them reaches the guest as it was.

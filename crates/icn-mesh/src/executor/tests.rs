@@ -1,0 +1,300 @@
+use icn_identity::Keypair;
+use icn_protocol::{CancelJob, Message, Stage, WorkflowType};
+use icn_types::NodeCapacity;
+use icn_types::ResourceType;
+
+use super::*;
+use crate::Persist;
+use crate::testing::{announcement, answer, at, hours, key, params, policy, sent};
+
+const TICKET: u64 = 7;
+
+fn executor() -> Executor {
+    let capacity = NodeCapacity([(ResourceType::Other("fuel_max".into()), 5_000)].into());
+    let config = ExecutorConfig { capacity, running_max: 1, queued_max: 0, ..ExecutorConfig::default() };
+    Executor::new(key(2), config)
+}
+
+fn announced(executor: &mut Executor, now: Now, nonce: u8) -> (Cid, Vec<Effect>) {
+    let mut params = params(None);
+    params.nonce = icn_protocol::Nonce([nonce; 16]);
+    let announcement = announcement(key(1).did(), params, now);
+    let job = announcement.announcement_id;
+    (job, executor.handle(now, ExecutorEvent::Announced { announcement, blobs_held: Vec::new() }))
+}
+
+/// The assignment that takes the newest bid of `executor`, changed by `change`, signed by `signer`.
+fn assigned(
+    executor: &mut Executor,
+    now: Now,
+    job: &Cid,
+    signer: &Keypair,
+    change: impl FnOnce(&mut JobAssignment),
+) -> Vec<Effect> {
+    let offer = executor.offers.get(job).cloned();
+    let mut assignment = JobAssignment {
+        announcement_id: *job,
+        originator_did: signer.did(),
+        executor_did: executor.me,
+        timestamp: now.at,
+        lease_epoch: 1,
+        lease_seconds: 10,
+        bid_cid: offer.as_ref().map_or(*job, |offer| offer.bid_cid),
+        params_cid: offer.map_or(*job, |offer| Cid::of_dag_cbor(&offer.params)),
+        escrow_id: None,
+    };
+    change(&mut assignment);
+    let signed = icn_protocol::sign(assignment, signer).unwrap();
+    let event = ExecutorEvent::Assigned {
+        ticket: TICKET,
+        assignment: Box::new(signed.body().clone()),
+        cid: signed.cid(),
+        block: signed.inner().to_vec(),
+    };
+    executor.handle(now, event)
+}
+
+fn starts(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Start { .. }))
+}
+
+#[test]
+fn a_bid_is_durable_before_it_is_sent_and_expires() {
+    let mut executor = executor();
+    let (job, effects) = announced(&mut executor, at(0), 1);
+    let [Effect::Persist(writes), Effect::Send { .. }, Effect::Wake { timer, .. }] = effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
+    assert!(matches!(writes.as_slice(), [Persist::Offer(offer)] if offer.job == job));
+    assert!(matches!(sent(&effects), Some(Message::JobBidV1(_))));
+    let timer = timer.clone();
+    let early = executor.handle(at(299), ExecutorEvent::Fired(timer.clone()));
+    assert!(matches!(early.as_slice(), [Effect::Wake { .. }]));
+    let effects = executor.handle(at(300), ExecutorEvent::Fired(timer));
+    assert_eq!(effects, [Effect::Note(vec![Persist::OfferGone(job)])]);
+    assert_eq!(executor.offers_len(), 0);
+}
+
+#[test]
+fn what_cannot_run_is_declined_with_a_code_when_asked() {
+    let check = |change: &dyn Fn(&mut icn_protocol::MeshJobParams), code: &str| {
+        let mut params = params(Some(policy()));
+        change(&mut params);
+        let announcement = announcement(key(1).did(), params, at(0));
+        let silent = Box::new(JobAnnouncement { explain: None, ..announcement.as_ref().clone() });
+        let mut executor = executor();
+        let heard = ExecutorEvent::Announced { announcement, blobs_held: Vec::new() };
+        match sent(&executor.handle(at(0), heard)) {
+            Some(Message::JobDeclineV1(decline)) => assert_eq!(decline.code.as_str(), code),
+            other => panic!("{other:?}"),
+        }
+        let heard = ExecutorEvent::Announced { announcement: silent, blobs_held: Vec::new() };
+        assert_eq!(executor.handle(at(0), heard), []);
+        assert_eq!(executor.offers_len(), 0);
+    };
+    check(&|params| params.max_fuel = 5_001, "limit");
+    check(&|params| params.is_interactive = true, "unsupported");
+    check(
+        &|params| {
+            params.workflow_type = WorkflowType::SequentialPipeline;
+            params.stages = vec![Stage {
+                stage_id: "one".into(),
+                description: None,
+                wasm_cid: params.wasm_cid,
+                input_source: icn_protocol::InputSource::Job,
+                resources_required: None,
+                deadline: None,
+            }];
+        },
+        "unsupported",
+    );
+    check(&|params| params.execution_policy.as_mut().unwrap().region_filter = "south".parse().ok(), "region");
+    check(
+        &|params| params.execution_policy.as_mut().unwrap().allowed_executors = vec![key(9).did()],
+        "policy",
+    );
+}
+
+#[test]
+fn an_assignment_is_durable_before_it_is_acknowledged() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let effects = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    assert!(matches!(effects.first(), Some(Effect::Persist(writes))
+        if writes.iter().any(|write| matches!(write, Persist::Execution(_)))
+            && writes.contains(&Persist::OfferGone(job))));
+    assert_eq!(answer(&effects).as_deref(), Some("ack"));
+    assert!(starts(&effects));
+    assert_eq!((executor.open_len(), executor.offers_len()), (1, 0));
+}
+
+#[test]
+fn each_reason_to_refuse_an_assignment_has_its_code() {
+    let check = |seconds, change: &dyn Fn(&mut JobAssignment), signer: u8, code: &str| {
+        let mut executor = executor();
+        let (job, _) = announced(&mut executor, at(0), 1);
+        let effects =
+            assigned(&mut executor, at(seconds), &job, &key(signer), |assignment| change(assignment));
+        assert_eq!(answer(&effects).as_deref(), Some(code));
+        assert!(!starts(&effects));
+        assert_eq!(executor.open_len(), 0);
+    };
+    check(1, &|assignment| assignment.executor_did = key(3).did(), 1, "wrong_recipient");
+    check(1, &|assignment| assignment.bid_cid = assignment.params_cid, 1, "unknown_bid");
+    check(1, &|assignment| assignment.announcement_id = assignment.params_cid, 1, "unknown_bid");
+    check(1, &|_| {}, 3, "not_authorised");
+    check(1, &|assignment| assignment.params_cid = assignment.bid_cid, 1, "malformed");
+    check(300, &|_| {}, 1, "expired_bid");
+
+    let mut draining = executor();
+    let (job, _) = announced(&mut draining, at(0), 1);
+    assert_eq!(draining.handle(at(0), ExecutorEvent::Drain), []);
+    assert_eq!(
+        answer(&assigned(&mut draining, at(1), &job, &key(1), |_| {})).as_deref(),
+        Some("shutting_down")
+    );
+
+    let mut full = executor();
+    let (first, _) = announced(&mut full, at(0), 1);
+    let (second, _) = announced(&mut full, at(0), 2);
+    assert_eq!(answer(&assigned(&mut full, at(1), &first, &key(1), |_| {})).as_deref(), Some("ack"));
+    assert_eq!(answer(&assigned(&mut full, at(1), &second, &key(1), |_| {})).as_deref(), Some("busy"));
+}
+
+#[test]
+fn a_repeated_assignment_is_acknowledged_again_and_another_epoch_is_not() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let bid = executor.offers.get(&job).unwrap().clone();
+    let params_cid = Cid::of_dag_cbor(&bid.params);
+    let again = |assignment: &mut JobAssignment| {
+        (assignment.bid_cid, assignment.params_cid, assignment.timestamp) =
+            (bid.bid_cid, params_cid, at(1).at);
+    };
+    assert!(starts(&assigned(&mut executor, at(1), &job, &key(1), again)));
+    let repeated = assigned(&mut executor, at(2), &job, &key(1), again);
+    assert_eq!(answer(&repeated).as_deref(), Some("ack"));
+    assert!(!starts(&repeated));
+    assert!(matches!(repeated.first(), Some(Effect::Persist(writes)) if !writes.is_empty()));
+    for epoch in [1, 2] {
+        let other = assigned(&mut executor, at(2), &job, &key(1), |assignment| {
+            again(assignment);
+            (assignment.lease_epoch, assignment.lease_seconds) = (epoch, 11);
+        });
+        assert_eq!(answer(&other).as_deref(), Some("wrong_epoch"), "one bid is worth one execution");
+    }
+}
+
+#[test]
+fn only_the_originator_cancels_and_only_the_present_epoch() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let cancel = |signer: u8, epoch, job| ExecutorEvent::Cancelled {
+        ticket: TICKET,
+        cancel: CancelJob {
+            announcement_id: job,
+            originator_did: key(signer).did(),
+            lease_epoch: epoch,
+            reason: None,
+            timestamp: at(1).at,
+        },
+    };
+    let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    let mut check = |event, code: &str, stops: bool| {
+        let effects = executor.handle(at(1), event);
+        assert_eq!(answer(&effects).as_deref(), Some(code));
+        assert_eq!(effects.contains(&Effect::Stop { job, epoch: 1 }), stops);
+    };
+    check(cancel(1, Some(1), Cid::of_raw(b"another")), "unknown_job", false);
+    check(cancel(3, Some(1), job), "not_authorised", false);
+    check(cancel(1, Some(2), job), "wrong_epoch", false);
+    check(cancel(1, None, job), "ack", true);
+    check(cancel(1, Some(1), job), "ack", false);
+}
+
+#[test]
+fn a_cancelled_offer_is_gone_from_disk() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let cancel = CancelJob {
+        announcement_id: job,
+        originator_did: key(1).did(),
+        lease_epoch: None,
+        reason: None,
+        timestamp: at(1).at,
+    };
+    let effects = executor.handle(at(1), ExecutorEvent::Cancelled { ticket: TICKET, cancel });
+    assert!(effects.contains(&Effect::Note(vec![Persist::OfferGone(job)])));
+    assert_eq!(executor.offers_len(), 0);
+}
+
+#[test]
+fn who_is_full_is_interested_and_bids_when_a_place_is_free() {
+    let mut executor = executor();
+    let (first, _) = announced(&mut executor, at(0), 1);
+    let _ = assigned(&mut executor, at(1), &first, &key(1), |_| {});
+    let (second, effects) = announced(&mut executor, at(1), 2);
+    assert!(matches!(sent(&effects), Some(Message::JobInterestV1(_))));
+    let report = Box::new(ExecutionReport::fault(at(2).at, "content", "not to be had".into()));
+    let effects = executor.handle(at(2), ExecutorEvent::Ended { job: first, epoch: 1, report });
+    let bids = effects.iter().any(|effect| {
+        matches!(effect, Effect::Persist(writes)
+            if matches!(writes.as_slice(), [Persist::Offer(offer)] if offer.job == second))
+    });
+    assert!(bids, "{effects:?}");
+}
+
+#[test]
+fn what_a_guest_says_fits_into_updates_and_nothing_is_lost() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    let _ = executor.handle(at(1), ExecutorEvent::Started { job, epoch: 1 });
+    for number in 0..40 {
+        let line = format!("log {number} {}", "é".repeat(if number == 39 { 9_000 } else { 200 }));
+        let _ = executor.handle(at(1), ExecutorEvent::Said { job, epoch: 1, line });
+    }
+    let mut heard = Vec::new();
+    for _ in 0..20 {
+        let sequence = executor.executions.get(&job).unwrap().live.beat.unwrap();
+        let effects = executor.handle(at(1), ExecutorEvent::Fired(Timer::Beat { job, epoch: 1, sequence }));
+        let Some(Message::JobStatusUpdateV1(update)) = sent(&effects) else { panic!("{effects:?}") };
+        heard.extend(update.details.unwrap_or_default().lines().map(|line| line[..6].trim().to_owned()));
+    }
+    let expected: Vec<String> = (0..40).map(|number| format!("log {number}")).collect();
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn an_untimely_receipt_is_offered_again_and_one_refused_for_good_is_not() {
+    for (code, again) in [("stale", true), ("future", true), ("busy", true), ("unknown_job", false)] {
+        let mut executor = executor();
+        let (job, _) = announced(&mut executor, at(0), 1);
+        let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+        let report = Box::new(ExecutionReport::fault(at(2).at, "content", "not to be had".into()));
+        let _ = executor.handle(at(2), ExecutorEvent::Ended { job, epoch: 1, report });
+        let response = icn_protocol::Response::refused(code.to_owned().into(), "");
+        let request = RequestId::Receipt { job, epoch: 1 };
+        let answered = ExecutorEvent::Answered { request, answer: Answer::Response(response) };
+        let effects = executor.handle(at(3), answered);
+        assert_eq!(matches!(effects.as_slice(), [Effect::Wake { .. }]), again, "{code}");
+        assert_eq!(executor.undelivered_len() > 0, again, "{code}");
+    }
+}
+
+#[test]
+fn a_price_goes_from_the_bid_into_the_receipt() {
+    let config = ExecutorConfig { price: Some(hours(3)), ..ExecutorConfig::default() };
+    let mut executor = Executor::new(key(2), config);
+    let paying = icn_protocol::ExecutionPolicy { max_price: Some(hours(4)), ..policy() };
+    let announcement = announcement(key(1).did(), params(Some(paying)), at(0));
+    let job = announcement.announcement_id;
+    let _ = executor.handle(at(0), ExecutorEvent::Announced { announcement, blobs_held: Vec::new() });
+    // The node's own price may change between bid and assignment: the bid binds.
+    executor.config.price = Some(hours(9));
+    let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    let report = Box::new(ExecutionReport::fault(at(2).at, "content", "not to be had".into()));
+    let _ = executor.handle(at(2), ExecutorEvent::Ended { job, epoch: 1, report });
+    assert_eq!(executor.execution(&job).unwrap().receipt.as_ref().unwrap().price, Some(hours(3)));
+}

@@ -1,0 +1,342 @@
+use icn_protocol::{ExecutionReceiptAvailable, JobDecline, RefusalCode};
+
+use super::*;
+use crate::testing::{answer, at, bid, capability, hours, key, params, policy};
+
+const TICKET: u64 = 7;
+
+fn originator() -> Originator {
+    Originator::new(key(1), OriginatorConfig::default())
+}
+
+/// Submits a job that takes the first bid.
+fn submitted(originator: &mut Originator) -> Cid {
+    let policy = icn_protocol::ExecutionPolicy {
+        placement: Some("FIFO".into()),
+        max_price: Some(hours(5)),
+        ..policy()
+    };
+    let submission = Submission { params: params(Some(policy)), remote: false };
+    originator.submit(at(0), submission).unwrap().0
+}
+
+fn bids(originator: &mut Originator, job: Cid, executor: u8, price: u64, now: Now) -> Vec<Effect> {
+    let bid = bid(key(executor).did(), job, Some(price), now);
+    let cid = Cid::of_raw(&[executor, u8::try_from(now.tick.0 % 251).unwrap()]);
+    originator.handle(now, OriginatorEvent::Bid { ticket: TICKET, bid, cid })
+}
+
+fn update(job: Cid, executor: u8, epoch: u64, sequence: u64, state: JobStatus) -> OriginatorEvent {
+    OriginatorEvent::Status {
+        ticket: TICKET,
+        update: Box::new(JobStatusUpdate {
+            announcement_id: job,
+            executor_did: key(executor).did(),
+            lease_epoch: epoch,
+            sequence,
+            p2p_job_status: state,
+            details: Some("log said\nprogress half".into()),
+            progress_ppm: None,
+            timestamp: at(0).at,
+        }),
+    }
+}
+
+fn available(job: Cid, executor: u8, receipt: &[u8]) -> OriginatorEvent {
+    OriginatorEvent::ReceiptAvailable {
+        ticket: Some(TICKET),
+        available: Box::new(ExecutionReceiptAvailable {
+            announcement_id: job,
+            originator_did: key(1).did(),
+            executor_did: key(executor).did(),
+            receipt_cid: Cid::of_dag_cbor(receipt),
+            timestamp: at(0).at,
+            providers: Vec::new(),
+        }),
+    }
+}
+
+/// A job that executor 2 has accepted.
+fn running() -> (Originator, Cid) {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    let _ = bids(&mut originator, job, 2, 1, at(0));
+    assert_eq!(
+        answer(&originator.handle(at(0), update(job, 2, 1, 0, JobStatus::Running))).as_deref(),
+        Some("ack")
+    );
+    (originator, job)
+}
+
+fn lease_check(job: Cid, epoch: u64) -> OriginatorEvent {
+    OriginatorEvent::Fired(Timer::LeaseChecked { job, epoch })
+}
+
+#[test]
+fn a_job_that_is_known_is_not_submitted_twice() {
+    let mut originator = originator();
+    let policy = icn_protocol::ExecutionPolicy {
+        placement: Some("FIFO".into()),
+        max_price: Some(hours(5)),
+        ..policy()
+    };
+    let job = submitted(&mut originator);
+    let before = originator.job(&job).cloned();
+    let again = Submission { params: params(Some(policy)), remote: false };
+    assert_eq!(originator.submit(at(9), again).unwrap(), (job, Vec::new()));
+    assert_eq!(originator.job(&job).cloned(), before);
+}
+
+#[test]
+fn submissions_have_bounds_and_rules() {
+    let config = OriginatorConfig { open_max: 0, ..OriginatorConfig::default() };
+    let mut full = Originator::new(key(1), config);
+    let submission = |params| Submission { params, remote: false };
+    assert!(matches!(full.submit(at(0), submission(params(None))), Err(SubmitError::Full(0))));
+    let mut invalid = params(None);
+    invalid.max_fuel = 0;
+    assert!(matches!(originator().submit(at(0), submission(invalid)), Err(SubmitError::Invalid(_))));
+    let lottery =
+        params(Some(icn_protocol::ExecutionPolicy { placement: Some("lottery".into()), ..policy() }));
+    assert!(matches!(originator().submit(at(0), submission(lottery)), Err(SubmitError::Placement(_))));
+}
+
+#[test]
+fn an_update_counts_only_from_the_present_executor_and_epoch() {
+    let (mut originator, job) = running();
+    let mut check = |event, code: &str| {
+        assert_eq!(answer(&originator.handle(at(1), event)).as_deref(), Some(code));
+    };
+    check(update(job, 2, 1, 1, JobStatus::Running), "ack");
+    check(update(job, 2, 1, 1, JobStatus::Running), "ack");
+    check(update(job, 3, 1, 2, JobStatus::Running), "wrong_epoch");
+    check(update(job, 2, 2, 2, JobStatus::Running), "wrong_epoch");
+    check(update(Cid::of_raw(b"another"), 2, 1, 2, JobStatus::Running), "unknown_job");
+}
+
+#[test]
+fn an_update_says_what_it_says_once() {
+    let (mut originator, job) = running();
+    let said = |originator: &Originator| {
+        originator.job(&job).unwrap().history.iter().filter(|turn| turn.state == "Log").count()
+    };
+    assert_eq!(said(&originator), 1);
+    let _ = originator.handle(at(1), update(job, 2, 1, 0, JobStatus::Running));
+    assert_eq!(said(&originator), 1);
+    let _ = originator.handle(at(1), update(job, 2, 1, 1, JobStatus::Running));
+    assert_eq!(said(&originator), 2);
+}
+
+#[test]
+fn only_a_newer_update_renews_the_lease() {
+    let (mut originator, job) = running();
+    let _ = originator.handle(at(5), update(job, 2, 1, 3, JobStatus::Running));
+    // Somebody sends an old one again, and again.
+    let _ = originator.handle(at(12), update(job, 2, 1, 2, JobStatus::Running));
+    let _ = originator.handle(at(15), update(job, 2, 1, 3, JobStatus::Running));
+    assert!(matches!(originator.handle(at(15), lease_check(job, 1)).as_slice(), [Effect::Wake { .. }]));
+    let _ = originator.handle(at(16), lease_check(job, 1));
+    assert_eq!(originator.job(&job).unwrap().state, JobStatus::BiddingOpen);
+    let late = originator.handle(at(16), update(job, 2, 1, 4, JobStatus::Running));
+    assert_eq!(answer(&late).as_deref(), Some("wrong_epoch"));
+}
+
+#[test]
+fn an_executor_that_may_have_accepted_keeps_its_first_lease() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    let _ = bids(&mut originator, job, 2, 1, at(0));
+    let _ = bids(&mut originator, job, 3, 1, at(0));
+    let silent =
+        |answer| OriginatorEvent::Answered { request: RequestId::Assignment { job, epoch: 1 }, answer };
+    let _ = originator.handle(at(2), silent(Answer::Silent));
+    let _ = originator.handle(at(4), silent(Answer::Unsent));
+    let effects = originator.handle(at(6), silent(Answer::Silent));
+    assert!(matches!(effects.as_slice(), [Effect::Wake { timer: Timer::LeaseChecked { .. }, .. }]));
+    let _ = originator.handle(at(14), lease_check(job, 1));
+    assert_eq!(originator.job(&job).unwrap().epoch(), 1);
+    let _ = originator.handle(at(15), lease_check(job, 1));
+    let assignment = originator.job(&job).unwrap().assignment().unwrap();
+    assert_eq!((assignment.epoch, assignment.executor), (2, key(3).did()));
+}
+
+#[test]
+fn an_executor_that_cannot_be_reached_costs_no_time() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    let _ = bids(&mut originator, job, 2, 1, at(0));
+    let _ = bids(&mut originator, job, 3, 1, at(0));
+    let request = RequestId::Assignment { job, epoch: 1 };
+    let _ = originator.handle(at(0), OriginatorEvent::Answered { request, answer: Answer::Unsent });
+    assert_eq!(originator.job(&job).unwrap().assignment().unwrap().executor, key(3).did());
+}
+
+#[test]
+fn a_receipt_is_heard_only_from_who_was_assigned() {
+    let (mut originator, job) = running();
+    let mut check = |event, code: &str| {
+        let effects = originator.handle(at(1), event);
+        assert_eq!(answer(&effects).as_deref(), Some(code));
+        effects
+    };
+    check(available(job, 3, b"one"), "not_assigned");
+    check(available(Cid::of_raw(b"another"), 2, b"one"), "unknown_job");
+    let effects = check(available(job, 2, b"one"), "ack");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::FetchReceipt { epoch: 1, .. })));
+    let effects = check(available(job, 2, b"one"), "ack");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::FetchReceipt { .. })));
+    // While one is fetched, the acknowledgement of another would lose it.
+    check(available(job, 2, b"two"), "busy");
+}
+
+#[test]
+fn one_late_receipt_of_an_assignment_is_recorded() {
+    let (mut originator, job) = running();
+    let _ = originator.handle(at(11), lease_check(job, 1));
+    assert_eq!(originator.job(&job).unwrap().state, JobStatus::BiddingOpen);
+    for receipt in [b"one", b"two", b"one"] {
+        assert_eq!(answer(&originator.handle(at(12), available(job, 2, receipt))).as_deref(), Some("ack"));
+    }
+    let record = originator.job(&job).unwrap();
+    assert_eq!(record.assignments[0].receipt, Some(Cid::of_dag_cbor(b"one")));
+    let late =
+        |turn: &&crate::Turn| turn.detail.as_ref().is_some_and(|detail| detail.contains("late receipt"));
+    assert_eq!(record.history.iter().filter(late).count(), 1);
+}
+
+#[test]
+fn a_state_that_only_an_executor_reports_keeps_its_lease_over_a_restart() {
+    for state in [JobStatus::Cancelled, JobStatus::Other("Warming".into()), JobStatus::Failed] {
+        let (mut first, job) = running();
+        let _ = first.handle(at(1), update(job, 2, 1, 1, state.clone()));
+        let record = first.job(&job).unwrap().clone();
+        assert_eq!(record.state, state);
+        let mut second = originator();
+        let effects = second.restore(at(2), record);
+        assert!(
+            effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Wake { timer: Timer::LeaseChecked { .. }, .. }))
+        );
+        assert_eq!(second.job(&job).unwrap().epoch(), 1, "{state:?}");
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Publish { .. })), "{state:?}");
+    }
+}
+
+#[test]
+fn a_cancelled_job_that_its_executor_keeps_ends_all_the_same() {
+    let (mut originator, job) = running();
+    let effects = originator.handle(at(1), OriginatorEvent::Cancel { job, reason: Some("é".repeat(5_000)) });
+    assert!(
+        effects.iter().any(|effect| matches!(effect, Effect::Send { request: RequestId::Cancel { .. }, .. }))
+    );
+    let request = RequestId::Cancel { job, epoch: 1 };
+    let busy = Answer::Response(Response::refused(RefusalCode::Busy, ""));
+    let effects = originator.handle(at(2), OriginatorEvent::Answered { request, answer: busy });
+    assert!(matches!(effects.as_slice(), [Effect::Wake { timer: Timer::ResendCancel { .. }, .. }]));
+    for second in 2..31 {
+        let _ = originator.handle(at(second), update(job, 2, 1, second, JobStatus::Running));
+        let _ = originator.handle(at(second), lease_check(job, 1));
+        assert_eq!(originator.job(&job).unwrap().status, StandardJobStatus::Running);
+    }
+    let _ = originator.handle(at(31), lease_check(job, 1));
+    let record = originator.job(&job).unwrap();
+    assert_eq!(record.status, StandardJobStatus::Cancelled);
+    assert!(record.failure.as_ref().unwrap().message.starts_with('é'));
+}
+
+#[test]
+fn final_jobs_are_known_after_a_restart() {
+    let (mut first, job) = running();
+    let _ = first.handle(at(1), OriginatorEvent::Cancel { job, reason: None });
+    let _ = first.handle(at(31), lease_check(job, 1));
+    let record = first.job(&job).unwrap().clone();
+    assert!(record.status.is_final());
+    let mut second = originator();
+    assert_eq!(second.restore(at(40), record), []);
+    assert_eq!((second.open_len(), second.job(&job).is_some()), (0, true));
+    assert_eq!(answer(&second.handle(at(41), available(job, 2, b"late"))).as_deref(), Some("ack"));
+}
+
+#[test]
+fn bidding_waits_for_those_who_are_known_and_closes_when_they_have_answered() {
+    let check = |known: &[u8], closes: bool| {
+        let mut originator = originator();
+        for executor in known {
+            let capability = Box::new(capability(key(*executor).did(), at(0).at, &[]));
+            let _ = originator.handle(at(0), OriginatorEvent::Capability(capability));
+        }
+        let submission = Submission {
+            params: params(Some(icn_protocol::ExecutionPolicy { max_price: Some(hours(5)), ..policy() })),
+            remote: false,
+        };
+        let job = originator.submit(at(0), submission).unwrap().0;
+        let decline = JobDecline {
+            announcement_id: job,
+            executor_did: key(4).did(),
+            code: RefusalCode::Price,
+            detail: None,
+            timestamp: at(0).at,
+        };
+        let _ = originator.handle(at(0), OriginatorEvent::Decline { ticket: TICKET, decline });
+        let _ = bids(&mut originator, job, 2, 1, at(0));
+        assert_eq!(originator.job(&job).unwrap().epoch() == 1, closes, "{known:?}");
+        let closing = Timer::BiddingCloses { job, round: 1 };
+        let _ = originator.handle(at(0), OriginatorEvent::Fired(closing));
+        assert_eq!(originator.job(&job).unwrap().epoch(), 1, "{known:?}");
+    };
+    check(&[2], true);
+    check(&[2, 4], true);
+    check(&[2, 3], false);
+    // Who bids and is not known shows that not everybody is known.
+    check(&[], false);
+}
+
+#[test]
+fn bids_that_break_the_policy_are_kept_with_the_reason_and_refused() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    assert_eq!(answer(&bids(&mut originator, job, 2, 6, at(0))).as_deref(), Some("policy"));
+    assert_eq!(originator.job(&job).unwrap().epoch(), 0);
+    assert!(originator.job(&job).unwrap().bids[0].ineligible.as_ref().unwrap().starts_with("price"));
+    assert_eq!(answer(&bids(&mut originator, job, 2, 5, at(1))).as_deref(), Some("ack"));
+    assert_eq!(originator.job(&job).unwrap().bids.len(), 1, "a new bid takes the place of the old one");
+    assert_eq!(originator.job(&job).unwrap().epoch(), 1);
+}
+
+#[test]
+fn executors_that_are_busy_do_not_use_up_a_job() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    for epoch in 1..40_u64 {
+        let executor = u8::try_from(2 + epoch % 9).unwrap();
+        let _ = bids(&mut originator, job, executor, 1, at(epoch));
+        let busy = Answer::Response(Response::refused(RefusalCode::Busy, ""));
+        let request = RequestId::Assignment { job, epoch };
+        let _ = originator.handle(at(epoch), OriginatorEvent::Answered { request, answer: busy });
+        assert_eq!(originator.job(&job).unwrap().state, JobStatus::BiddingOpen);
+    }
+    for epoch in 40..49 {
+        let _ = bids(&mut originator, job, 2, 1, at(epoch * 20));
+        let _ = originator.handle(at(epoch * 20), update(job, 2, epoch, 1, JobStatus::Running));
+        let _ = originator.handle(at(epoch * 20 + 11), lease_check(job, epoch));
+    }
+    assert_eq!(originator.job(&job).unwrap().failure.as_ref().unwrap().code, "assignments_exhausted");
+}
+
+#[test]
+fn refusals_do_not_begin_the_time_of_bidding_anew() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    for epoch in 1..5 {
+        let now = at(epoch * 120);
+        let _ = bids(&mut originator, job, 2, 1, now);
+        let refused = Answer::Response(Response::refused(RefusalCode::Busy, ""));
+        let request = RequestId::Assignment { job, epoch };
+        let _ = originator.handle(now, OriginatorEvent::Answered { request, answer: refused });
+    }
+    let _ = originator.handle(at(599), OriginatorEvent::Fired(Timer::BiddingFails { job }));
+    assert_eq!(originator.job(&job).unwrap().status, StandardJobStatus::Pending);
+    let _ = originator.handle(at(600), OriginatorEvent::Fired(Timer::BiddingFails { job }));
+    assert_eq!(originator.job(&job).unwrap().failure.as_ref().unwrap().code, "no_executor");
+}
