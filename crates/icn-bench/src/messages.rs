@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use icn_bench::Context;
 use icn_bench::measure::Samples;
 use icn_bench::report::{Row, Section, Unit};
-use icn_identity::{Ed25519Verifier, Keypair, Signer as _};
+use icn_identity::{Ed25519Verifier, Keypair};
 use icn_protocol::{DIRECT_BYTES_MAX, Incoming, JobBid};
 use icn_types::{Cid, Timestamp};
 

@@ -130,7 +130,7 @@ async fn execute(runtime: &Runtime, task: Task) -> Result<Duration> {
     let begun = Instant::now();
     let outcome = runtime.execute(task, control).await;
     let took = begun.elapsed();
-    if !matches!(outcome.end, End::Exited) {
+    if !matches!(outcome.end, End::Exit) {
         bail!("a guest ended as `{}`", outcome.end.as_str());
     }
     Ok(took)

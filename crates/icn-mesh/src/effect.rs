@@ -8,8 +8,15 @@ use crate::record::{ExecutionRecord, JobRecord, OfferRecord};
 /// Names one outgoing direct message, so that its answer finds the one who waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RequestId {
-    /// A bid, decline or interest: nobody waits.
+    /// A decline or interest: nobody waits.
     Forget,
+    /// A bid.
+    Bid {
+        /// The job.
+        job: Cid,
+        /// The signed bid.
+        bid: Cid,
+    },
     /// The assignment of a job under a lease epoch.
     Assignment {
         /// The job.
@@ -107,6 +114,13 @@ pub enum Timer {
     BidExpires {
         /// The job.
         job: Cid,
+    },
+    /// It is time to send an unheard bid once more.
+    ResendBid {
+        /// The job.
+        job: Cid,
+        /// The signed bid.
+        bid: Cid,
     },
     /// It is time for the next status update.
     Beat {

@@ -58,8 +58,8 @@ impl Default for ExecutorConfig {
             running_max: 10,
             queued_max: 246,
             price: None,
-            bid_validity: Duration::from_secs(300),
-            offers_max: 4_096,
+            bid_validity: Duration::from_secs(120),
+            offers_max: 16_384,
             patience: Duration::from_secs(2),
             deliver_for: Duration::from_secs(24 * 3_600),
         }
@@ -86,6 +86,15 @@ pub enum ExecutorEvent {
         cid: Cid,
         /// The signed map, as a block.
         block: Vec<u8>,
+    },
+    /// The network heard that somebody has finished a job: bids for it bind nobody any more.
+    FinishedElsewhere {
+        /// The job.
+        job: Cid,
+        /// Who announced the receipt.
+        executor: Did,
+        /// Who had announced the job.
+        originator: Did,
     },
     /// A job was cancelled; the signature holds.
     Cancelled {
@@ -165,6 +174,8 @@ pub struct Executor {
     signer: Arc<dyn Signer>,
     config: ExecutorConfig,
     offers: BTreeMap<Cid, OfferRecord>,
+    /// Bids that their originator has not answered yet, and how often each was sent.
+    unheard: BTreeMap<Cid, (Vec<u8>, u32)>,
     /// The newest assignment of each job, so that an epoch never comes back.
     executions: BTreeMap<Cid, Execution>,
     done: VecDeque<Cid>,
@@ -182,6 +193,7 @@ impl Executor {
             signer,
             config,
             offers: BTreeMap::new(),
+            unheard: BTreeMap::new(),
             executions: BTreeMap::new(),
             done: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -227,6 +239,9 @@ impl Executor {
             ExecutorEvent::Assigned { ticket, assignment, cid, block } => {
                 self.hear_assignment(now, ticket, &assignment, cid, block)
             }
+            ExecutorEvent::FinishedElsewhere { job, executor, originator } => {
+                self.finished_elsewhere(&job, &executor, &originator)
+            }
             ExecutorEvent::Cancelled { ticket, cancel } => self.hear_cancel(ticket, &cancel),
             ExecutorEvent::Started { job, epoch } => self.started(now, &job, epoch),
             ExecutorEvent::Said { job, epoch, line } => self.said(&job, epoch, line),
@@ -252,6 +267,7 @@ impl Executor {
                 self.status_answered(now, &job, epoch, sequence, answer)
             }
             RequestId::Receipt { job, epoch } => self.receipt_answered(now, &job, epoch, answer),
+            RequestId::Bid { job, bid } => self.bid_answered(now, &job, bid, answer),
             RequestId::Forget | RequestId::Assignment { .. } | RequestId::Cancel { .. } => Vec::new(),
         }
     }
@@ -259,6 +275,7 @@ impl Executor {
     fn fired(&mut self, now: Now, timer: Timer) -> Vec<Effect> {
         match timer {
             Timer::BidExpires { job } => self.bid_expired(now, &job),
+            Timer::ResendBid { job, bid } => self.resend_bid(&job, bid),
             Timer::Beat { job, epoch, sequence } => self.beat(now, &job, epoch, sequence),
             Timer::LeaseEnds { job, epoch } => self.lease_ends(now, &job, epoch),
             Timer::ResendReceipt { job, epoch } => self.offer_receipt(now, &job, epoch),

@@ -2,6 +2,7 @@
 
 mod assignment;
 mod bidding;
+mod cancel;
 mod settlement;
 #[cfg(test)]
 mod tests;
@@ -357,7 +358,10 @@ impl Originator {
         match request {
             RequestId::Assignment { job, epoch } => self.assignment_answered(now, &job, epoch, answer),
             RequestId::Cancel { job, epoch } => self.cancel_answered(&job, epoch, &answer),
-            RequestId::Forget | RequestId::Status { .. } | RequestId::Receipt { .. } => Vec::new(),
+            RequestId::Forget
+            | RequestId::Bid { .. }
+            | RequestId::Status { .. }
+            | RequestId::Receipt { .. } => Vec::new(),
         }
     }
 
@@ -371,6 +375,7 @@ impl Originator {
             Timer::ResendAssignment { job, epoch } => self.resend_assignment(now, &job, epoch),
             Timer::ResendCancel { job, epoch } => self.resend_cancel(now, &job, epoch),
             Timer::BidExpires { .. }
+            | Timer::ResendBid { .. }
             | Timer::Beat { .. }
             | Timer::LeaseEnds { .. }
             | Timer::ResendReceipt { .. } => Vec::new(),

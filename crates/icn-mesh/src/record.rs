@@ -209,6 +209,9 @@ pub struct OfferRecord {
     pub params: Vec<u8>,
     /// The CID of the signed bid.
     pub bid_cid: Cid,
+    /// The CIDs of earlier bids on the same terms, which bind as well: an assignment may have crossed a new bid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Cid>,
     /// The price that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<TokenAmount>,

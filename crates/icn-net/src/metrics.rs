@@ -33,7 +33,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    /// Makes counters that stand on the page of `registry`.
+    pub fn register(registry: &mut Registry) -> Self {
         let it = Self::default();
         registry.register("network_sessions_active", "Peers connected", it.sessions.clone());
         registry.register(

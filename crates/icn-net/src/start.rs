@@ -10,7 +10,6 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
-use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::behaviour::{self, Mesh};
@@ -46,9 +45,8 @@ pub async fn start(
     config: Config,
     blocks: Arc<dyn BlockSource>,
     records: Arc<dyn RecordCheck>,
-    registry: &mut Registry,
+    metrics: Metrics,
 ) -> Result<(Handle, mpsc::Receiver<Event>), NetError> {
-    let metrics = Metrics::register(registry);
     let mut swarm = behaviour::swarm(&config).await?;
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;

@@ -18,7 +18,6 @@ use bytes::Bytes;
 use common::{Blocks, Good, Node, QUIC, TCP, until, within};
 use icn_net::{BlockSource, Config, FetchError, Handle, Keypair, NetError, PeerId};
 use icn_types::{BLOCK_BYTES_MAX, Cid};
-use prometheus_client::registry::Registry;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,7 +38,7 @@ async fn odd(blocks: &Blocks, change: impl Fn(Bytes) -> Bytes + Send + Sync + 's
     config.listen = vec![QUIC.parse().unwrap()];
     let source = Arc::new(Odd(blocks.clone(), change));
     let (net, mut events) =
-        icn_net::start(config, source, Arc::new(Good), &mut Registry::default()).await.unwrap();
+        icn_net::start(config, source, Arc::new(Good), icn_net::Metrics::default()).await.unwrap();
     tokio::spawn(async move { while events.recv().await.is_some() {} });
     net
 }

@@ -208,8 +208,8 @@ async fn a_port_in_use_is_an_error_that_names_the_address() {
             let mut config = Config::new(Keypair::generate_ed25519());
             config.listen = vec![taken.clone()];
             let blocks = std::sync::Arc::new(common::Blocks::default());
-            let mut registry = prometheus_client::registry::Registry::default();
-            let result = start(config, blocks, std::sync::Arc::new(common::Good), &mut registry).await;
+            let result =
+                start(config, blocks, std::sync::Arc::new(common::Good), icn_net::Metrics::default()).await;
             let error = result.err().expect("the port is taken").to_string();
             assert!(error.contains(&taken.to_string()), "{error}");
         }

@@ -91,6 +91,7 @@ pub(crate) struct Node {
     pub(crate) running: Mutex<HashMap<(Cid, u64), CancellationToken>>,
     pub(crate) changes: broadcast::Sender<Cid>,
     pub(crate) advertise_soon: tokio::sync::Notify,
+    pub(crate) listening: tokio::sync::Notify,
     machines: Mutex<Machines>,
     inbox: mpsc::Sender<Happening>,
 }
@@ -176,6 +177,7 @@ impl Core {
             running: Mutex::new(HashMap::new()),
             changes: broadcast::channel(CHANGES_MAX).0,
             advertise_soon: tokio::sync::Notify::new(),
+            listening: tokio::sync::Notify::new(),
             machines: Mutex::new(parts.machines),
             inbox,
         });

@@ -33,7 +33,10 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
             }
             Event::PeerDisconnected { peer } => tracing::info!(%peer, "disconnected"),
             Event::Subscribed { topic, .. } => subscribed(&node, &topic).await,
-            Event::Listening(address) => tracing::debug!(%address, "listening"),
+            Event::Listening(address) => {
+                tracing::debug!(%address, "listening");
+                node.listening.notify_one();
+            }
         }
     }
 }
@@ -144,7 +147,11 @@ async fn tell_gossip(node: &Arc<Node>, verified: Verified) {
         }
         Message::ExecutionReceiptAvailableV1(available) => {
             tracing::debug!(job = %available.announcement_id, receipt = %available.receipt_cid, "a receipt is available");
-            return;
+            Happening::Executor(ExecutorEvent::FinishedElsewhere {
+                job: available.announcement_id,
+                executor: available.executor_did,
+                originator: available.originator_did,
+            })
         }
         Message::JobBidV1(_)
         | Message::AssignJobV1(_)

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use icn_gateway::api::{Replay, Verdict};
 use icn_runtime::Runtime;
 use icn_store::{Database, StoreError};
+use icn_types::Cid;
 
 use crate::{Config, DataDir, receipt, replay};
 
@@ -31,6 +33,17 @@ pub fn verify_receipt(bytes: &[u8], data_dir: &DataDir) -> Result<Verdict, Store
     // A bundle holds or not whatever is in the store.
     let db = open(data_dir)?;
     Ok(receipt::judge(bytes, db.as_ref().map(Database::blocks).as_ref()))
+}
+
+/// Packs a receipt of the folder's store with what stands behind it; nothing when it is not there whole.
+///
+/// # Errors
+///
+/// An error of the store.
+pub fn receipt_bundle(cid: &Cid, data_dir: &DataDir) -> Result<Option<Bytes>, StoreError> {
+    let Some(db) = open(data_dir)? else { return Ok(None) };
+    let blocks = db.blocks();
+    Ok(receipt::bundle_of(cid, |cid| blocks.get(cid).ok().flatten()))
 }
 
 /// Runs the job of a receipt file again, with the blocks of the folder's store.

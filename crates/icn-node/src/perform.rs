@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use icn_mesh::{Answer, Effect, ExecutorEvent, OriginatorEvent, Persist, RequestId, Timer};
+use icn_net::RequestError;
 use icn_protocol::Response;
 use icn_store::{Batch, Block, StoreError};
 use icn_types::{Cid, Did, Duration};
@@ -85,16 +86,14 @@ fn send(node: &Arc<Node>, to: Did, bytes: Vec<u8>, request: RequestId, patience:
     let node = Arc::clone(node);
     tokio::spawn(async move {
         let asking = ask(&node, to, bytes.into());
-        let answer = match tokio::time::timeout(patience.to_std(), asking).await {
-            Ok(Some(response)) => Answer::Response(response),
-            Ok(None) | Err(_) => Answer::Silent,
-        };
+        // Dialling counts as well: a peer that is not there in time is treated like one that does not answer.
+        let answer = tokio::time::timeout(patience.to_std(), asking).await.unwrap_or(Answer::Silent);
         match &request {
             RequestId::Assignment { .. } | RequestId::Cancel { .. } => {
                 node.happen(Happening::Originator(OriginatorEvent::Answered { request, answer })).await;
             }
-            RequestId::Status { .. } | RequestId::Receipt { .. } => {
-                if answer == Answer::Silent {
+            RequestId::Bid { .. } | RequestId::Status { .. } | RequestId::Receipt { .. } => {
+                if matches!(answer, Answer::Silent | Answer::Unsent) {
                     // What fails at once must not be tried again at once.
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
@@ -110,18 +109,25 @@ fn send(node: &Arc<Node>, to: Did, bytes: Vec<u8>, request: RequestId, patience:
 }
 
 /// Asks a member, who may be this node itself.
-async fn ask(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Option<Response> {
+async fn ask(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Answer {
     if to == node.me {
         let (sender, answered) = oneshot::channel();
         crate::hearing::hear_request(node, icn_identity::peer_id(&node.me), &bytes, Asker::Local(sender))
             .await;
-        return answered.await.ok();
+        return answered.await.map_or(Answer::Silent, Answer::Response);
     }
     match node.net.request(icn_identity::peer_id(&to), bytes).await {
-        Ok(bytes) => Response::decode(&bytes).ok(),
+        Ok(bytes) => Response::decode(&bytes).map_or(Answer::Silent, Answer::Response),
         Err(error) => {
             tracing::debug!(%to, error = %error, "a direct message was not answered");
-            None
+            match error {
+                RequestError::NotConnected { .. }
+                | RequestError::Refused
+                | RequestError::TooLarge
+                | RequestError::Unsupported
+                | RequestError::Full => Answer::Unsent,
+                RequestError::Timeout | RequestError::Closed(_) | RequestError::Shutdown => Answer::Silent,
+            }
         }
     }
 }

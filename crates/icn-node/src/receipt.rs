@@ -1,5 +1,6 @@
 //! Fetching, judging and offering receipts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,20 +159,27 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Packs a receipt with what stands behind it.
+/// Packs a receipt with what stands behind it, fetching what is not here.
 pub(crate) async fn bundle(node: &Node, cid: Cid) -> Result<Bytes, String> {
-    let block = |cid| async move {
-        find(node, cid).await.ok_or_else(|| format!("the block `{cid}` cannot be found"))
-    };
-    let bytes = block(cid).await?;
+    let missing = |cid| format!("the block `{cid}` cannot be found");
+    let bytes = find(node, cid).await.ok_or_else(|| missing(cid))?;
     let raw = receipt::parse(&bytes).map_err(|error| format!("`{cid}` is no receipt: {}", chain(&error)))?;
-    let (assignment, params) = (raw.unverified().assignment_cid, raw.unverified().job_params_cid);
-    let bundle = ReceiptBundle {
-        receipt: bytes.to_vec(),
-        assignment: block(assignment).await?.to_vec(),
-        params: block(params).await?.to_vec(),
-    };
-    Ok(bundle.encode().into())
+    let mut blocks = BTreeMap::from([(cid, bytes)]);
+    for behind in [raw.unverified().assignment_cid, raw.unverified().job_params_cid] {
+        blocks.insert(behind, find(node, behind).await.ok_or_else(|| missing(behind))?);
+    }
+    bundle_of(&cid, |cid| blocks.get(cid).cloned()).ok_or_else(|| missing(cid))
+}
+
+/// Packs a receipt with the blocks that `get` knows; nothing when one of them is missing or it is no receipt.
+pub(crate) fn bundle_of(cid: &Cid, get: impl Fn(&Cid) -> Option<Bytes>) -> Option<Bytes> {
+    let bytes = get(cid)?;
+    let raw = receipt::parse(&bytes).ok()?;
+    let (assignment, params) =
+        (get(&raw.unverified().assignment_cid)?, get(&raw.unverified().job_params_cid)?);
+    let bundle =
+        ReceiptBundle { receipt: bytes.to_vec(), assignment: assignment.to_vec(), params: params.to_vec() };
+    Some(bundle.encode().into())
 }
 
 /// Finds a block here, at connected peers and providers, or (a receipt) as a record of the DHT.

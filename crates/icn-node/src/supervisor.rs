@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,6 +35,17 @@ const PORT: u16 = 7100;
 
 /// How often the addresses of peers are written down.
 const PEERS_PERIOD: Duration = Duration::from_secs(30);
+
+/// How often a stopping node looks whether it is done.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a stopping node tries to tell originators of its receipts.
+const TELLING_MAX: Duration = Duration::from_secs(3);
+
+/// How long peers must ask for nothing until a stopping node takes it that they have what they were told of, and how long
+/// it waits for that.
+const QUIET: Duration = Duration::from_millis(400);
+const FETCHING_MAX: Duration = Duration::from_secs(10);
 
 /// What a node is started with.
 pub struct RunOptions {
@@ -78,7 +90,8 @@ pub async fn run(
     let tables = open_tables(&db);
     let runtime = start_runtime(&data_dir, &config)?;
     let (listener, bound) = bind_api(&config.api.bind).await?;
-    let (net, events) = start_net(&config, &keypair, &db, &tables, &metrics).await?;
+    let served = Arc::new(Served { blocks: db.blocks(), given: AtomicU64::new(0) });
+    let (net, events) = start_net(&config, &keypair, Arc::clone(&served), &tables, &metrics).await?;
     let api = format!("http://{bound}");
     metrics.set_supervisor_state(SupervisorState::Recovering);
     let signer: Arc<dyn icn_identity::Signer> = keypair.clone();
@@ -113,23 +126,18 @@ pub async fn run(
     let closing = halt.clone();
     let serving =
         tokio::spawn(icn_gateway::serve(listener, face, token, async move { closing.cancelled().await }));
-    let node_file = NodeFile {
-        pid: std::process::id(),
-        did: node.me,
-        peer_id: node.net.peer_id().to_string(),
-        listen: node.net.listen_addrs().iter().map(ToString::to_string).collect(),
-        api,
-    };
-    node_file.write(&data_dir.node_file()).context("`node.json` cannot be written")?;
+    let node_file = write_node_file(&node).context("`node.json` cannot be written")?;
     node.metrics.set_supervisor_state(SupervisorState::Running);
     tracing::info!(did = %node.me, listen = ?node_file.listen, api = node_file.api, "ready");
+    let telling = tokio::spawn(keep_node_file(Arc::clone(&node), node_file));
 
     stop.cancelled().await;
+    telling.abort();
     node.metrics.set_supervisor_state(SupervisorState::Draining);
     tracing::info!("stopping: no new jobs are taken; what runs may finish");
     remove_node_file(&data_dir);
     advertising.abort();
-    drain(&node, &now).await;
+    drain(&node, &served, &now).await;
     keep_peers(&node);
     halt.cancel();
     drop(serving.await);
@@ -140,6 +148,33 @@ pub async fn run(
     node.db.flush().map_err(|error| RunError::Store(data_dir.path().display().to_string(), error))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells programs on this machine where the node is.
+fn write_node_file(node: &Node) -> std::io::Result<NodeFile> {
+    let node_file = NodeFile {
+        pid: std::process::id(),
+        did: node.me,
+        peer_id: node.net.peer_id().to_string(),
+        listen: node.net.listen_addrs().iter().map(ToString::to_string).collect(),
+        api: node.api.clone(),
+    };
+    node_file.write(&node.data_dir.node_file())?;
+    Ok(node_file)
+}
+
+/// Keeps `node.json` true while addresses come and go with the machine's interfaces.
+async fn keep_node_file(node: Arc<Node>, mut told: NodeFile) {
+    loop {
+        node.listening.notified().await;
+        let listen: Vec<String> = node.net.listen_addrs().iter().map(ToString::to_string).collect();
+        if listen != told.listen {
+            match write_node_file(&node) {
+                Ok(node_file) => told = node_file,
+                Err(error) => tracing::warn!(error = %error, "`node.json` could not be written"),
+            }
+        }
+    }
 }
 
 /// Removes `node.json`, where there is one.
@@ -210,7 +245,7 @@ async fn bind_api(bind: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
 async fn start_net(
     config: &Config,
     keypair: &Keypair,
-    db: &Database,
+    served: Arc<Served>,
     tables: &Tables,
     metrics: &Metrics,
 ) -> anyhow::Result<(icn_net::Handle, tokio::sync::mpsc::Receiver<icn_net::Event>)> {
@@ -228,22 +263,27 @@ async fn start_net(
         peers_max: config.network.max_peers,
         ..icn_net::Config::new(keypair.to_libp2p())
     };
-    let blocks: Arc<dyn icn_net::BlockSource> = Arc::new(Served(db.blocks()));
     let records = Arc::new(receipt::ReceiptRecords::default());
-    let mut registry = prometheus_client::registry::Registry::default();
-    Ok(icn_net::start(net, blocks, records, &mut registry).await?)
+    let counters = metrics.register(icn_net::Metrics::register);
+    let served: Arc<dyn icn_net::BlockSource> = served;
+    Ok(icn_net::start(net, served, records, counters).await?)
 }
 
 /// The blocks that peers may ask for.
-struct Served(icn_store::Blocks);
+struct Served {
+    blocks: icn_store::Blocks,
+    /// How many were given so far.
+    given: AtomicU64,
+}
 
 impl icn_net::BlockSource for Served {
     fn get(&self, cid: &icn_types::Cid) -> Option<bytes::Bytes> {
-        self.0.get(cid).ok().flatten()
+        self.given.fetch_add(1, Ordering::Relaxed);
+        self.blocks.get(cid).ok().flatten()
     }
 
     fn size(&self, cid: &icn_types::Cid) -> Option<usize> {
-        self.0.size(cid).ok().flatten().and_then(|size| usize::try_from(size).ok())
+        self.blocks.size(cid).ok().flatten().and_then(|size| usize::try_from(size).ok())
     }
 }
 
@@ -388,26 +428,51 @@ fn recover(node: &Node) -> anyhow::Result<Vec<Effect>> {
     Ok(effects)
 }
 
-/// Lets what runs finish, for a while, then hands the rest back and waits until the receipts are told.
-async fn drain(node: &Arc<Node>, now: &CancellationToken) {
+/// Lets what runs finish, for a while, hands the rest back, and stays until the receipts are told and fetched.
+async fn drain(node: &Arc<Node>, served: &Served, now: &CancellationToken) {
     let patience = Duration::from_secs(node.config.executor.drain_seconds);
     node.happen(Happening::Executor(ExecutorEvent::Drain)).await;
+    let given = served.given.load(Ordering::Relaxed);
+    let undelivered = || node.machines().executor.as_ref().map_or(0, icn_mesh::Executor::undelivered_len);
+    let is_idle = undelivered() == 0;
     let idle = async {
         while node.machines().executor.as_ref().is_some_and(|executor| executor.open_len() > 0) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::select! {
-        () = idle => return,
+        () = idle => {}
+        () = hand_back_after(node, patience, now) => {}
+    }
+    let told = async {
+        while undelivered() > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    drop(tokio::time::timeout(TELLING_MAX, told).await);
+    if !is_idle || served.given.load(Ordering::Relaxed) > given {
+        drop(tokio::time::timeout(FETCHING_MAX, fetched(served)).await);
+    }
+}
+
+/// Gives running jobs back when the time for them is up.
+async fn hand_back_after(node: &Arc<Node>, patience: Duration, now: &CancellationToken) {
+    tokio::select! {
         () = tokio::time::sleep(patience) => {}
         () = now.cancelled() => {}
     }
     tracing::info!("handing running jobs back");
     node.happen(Happening::Executor(ExecutorEvent::HandBack)).await;
-    let told = async {
-        while node.machines().executor.as_ref().is_some_and(|executor| executor.undelivered_len() > 0) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+/// Waits until peers ask for no more blocks: an originator that was told of a receipt fetches it, and the outputs, from
+/// this node alone.
+async fn fetched(served: &Served) {
+    loop {
+        let given = served.given.load(Ordering::Relaxed);
+        tokio::time::sleep(QUIET).await;
+        if served.given.load(Ordering::Relaxed) == given {
+            return;
         }
-    };
-    drop(tokio::time::timeout(Duration::from_secs(3), told).await);
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use icn_mesh::{ExecutionRecord, ExecutorEvent, JobRecord, OriginatorEvent, RequestId};
+use icn_mesh::{ExecutionRecord, JobRecord, RequestId};
 use icn_protocol::{JobAssignment, Response};
 use icn_types::{Cid, StandardJobStatus, codec};
 
@@ -170,6 +170,10 @@ impl World {
                 self.watch
                     .ensure(known, || format!("n{at} cancels what its disk does not know as cancelled"));
             }
+            RequestId::Bid { job, bid } => {
+                let known = node.disk.offers.get(job).is_some_and(|offer| offer.bid_cid == *bid);
+                self.watch.ensure(known, || format!("n{at} sends a bid that its disk does not know"));
+            }
             RequestId::Status { .. } | RequestId::Forget => {}
         }
     }
@@ -301,48 +305,4 @@ fn check_record(watch: &mut Watch, record: &JobRecord) {
         .ensure(!completed || record.receipt.is_some(), || format!("job {id} is complete without a receipt"));
     let ordered = record.assignments.iter().zip(1..).all(|(assignment, epoch)| assignment.epoch == epoch);
     watch.ensure(ordered, || format!("job {id} has epochs out of order"));
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is shown as it is")]
-pub(crate) fn originator_line(at: usize, event: &OriginatorEvent) -> String {
-    let text = match event {
-        OriginatorEvent::Bid { bid, .. } => format!("bid by {}", bid.executor_did.short()),
-        OriginatorEvent::Status { update, .. } => format!(
-            "status {} of {} epoch {} by {}",
-            update.sequence,
-            update.announcement_id.short(),
-            update.lease_epoch,
-            update.executor_did.short()
-        ),
-        OriginatorEvent::Capability(capability) => format!("capability of {}", capability.node_did.short()),
-        OriginatorEvent::ReceiptAvailable { ticket, available } => format!(
-            "receipt {} of {} by {}, ticket {ticket:?}",
-            available.receipt_cid.short(),
-            available.announcement_id.short(),
-            available.executor_did.short()
-        ),
-        OriginatorEvent::ReceiptFetched { job, cid, .. } => {
-            format!("fetched {} of {}", cid.short(), job.short())
-        }
-        other => format!("{other:?}"),
-    };
-    format!("n{at} originator: {text}")
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of its own is shown as it is")]
-pub(crate) fn executor_line(at: usize, event: &ExecutorEvent) -> String {
-    let text = match event {
-        ExecutorEvent::Announced { announcement, .. } => {
-            format!("announced {}", announcement.announcement_id.short())
-        }
-        ExecutorEvent::Assigned { assignment, .. } => {
-            format!("assigned {} epoch {}", assignment.announcement_id.short(), assignment.lease_epoch)
-        }
-        ExecutorEvent::Ended { job, epoch, report } => {
-            format!("ended {} epoch {epoch}: {}", job.short(), report.end.as_str())
-        }
-        ExecutorEvent::Said { job, .. } => format!("said of {}", job.short()),
-        other => format!("{other:?}"),
-    };
-    format!("n{at} executor: {text}")
 }

@@ -97,7 +97,7 @@ impl World {
             RequestId::Assignment { .. } | RequestId::Cancel { .. } => {
                 self.originate(from, OriginatorEvent::Answered { request, answer });
             }
-            RequestId::Status { .. } | RequestId::Receipt { .. } => {
+            RequestId::Bid { .. } | RequestId::Status { .. } | RequestId::Receipt { .. } => {
                 self.execute(from, ExecutorEvent::Answered { request, answer });
             }
             RequestId::Forget => {}

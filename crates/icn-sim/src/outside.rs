@@ -32,11 +32,8 @@ pub(crate) enum Outside {
 }
 
 impl World {
-    /// Submits a job at a node at a moment; the user insists until the node has taken it.
-    ///
-    /// # Panics
-    ///
-    /// Never; a job whose parameters break a rule of the protocol has the id of an empty block, and is never taken.
+    /// Submits a job at a node at a moment; the user insists until the node has taken it. A job whose
+    /// parameters break a rule of the protocol has the CID of an empty block as its id, and is never taken.
     pub fn submit_at(&mut self, ms: u64, owner: usize, job: Job) -> Cid {
         let number = self.plans.len() as u64;
         let id = Params::new(job.params(self.seed, number))

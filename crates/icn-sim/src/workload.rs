@@ -55,16 +55,16 @@ pub fn random_world(seed: u64, story: bool) -> World {
         let node = random.index(nodes);
         let other = random.index(nodes);
         match random.index(8) {
-            0..=3 => {
+            0..=2 => {
                 world.kill_at(at, node);
                 let down = random.within((20, 30_000));
                 world.start_at(at + down, node);
             }
-            4 => world.cut_at(at, node, other),
-            5 => {
+            3 => world.cut_at(at, node, other),
+            4 | 5 => {
                 world.cut_at(at, node, other);
                 world.cut_at(at, other, node);
-                let long = random.within((100, 30_000));
+                let long = random.within((100, 45_000));
                 world.heal_at(at + long);
             }
             6 => world.drain_at(at, node),

@@ -113,11 +113,7 @@ impl World {
         self.now_ms
     }
 
-    /// Returns the name of a node.
-    ///
-    /// # Panics
-    ///
-    /// Never: a node that is not there has the name of all zeros.
+    /// Returns the name of a node; all zeros for one that is not there.
     #[must_use]
     pub fn did(&self, node: usize) -> Did {
         self.nodes.get(node).map_or(Did::from_public_key([0; 32]), |node| node.did)
@@ -275,7 +271,7 @@ impl World {
         let Some(node) = self.nodes.get_mut(at) else { return };
         let now = node.now(now_ms);
         let Some(machines) = &mut node.machines else { return };
-        self.story.tell(now_ms, || crate::check::originator_line(at, &event));
+        self.story.tell(now_ms, || crate::story::originator_line(at, &event));
         let effects = machines.originator.handle(now, event);
         self.take(at, effects);
     }
@@ -288,7 +284,7 @@ impl World {
         let Some(executor) = node.machines.as_mut().and_then(|machines| machines.executor.as_mut()) else {
             return;
         };
-        self.story.tell(now_ms, || crate::check::executor_line(at, &event));
+        self.story.tell(now_ms, || crate::story::executor_line(at, &event));
         let effects = executor.handle(now, event);
         self.take(at, effects);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use icn_sim::check_world;
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 320;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

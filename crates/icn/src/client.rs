@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::lines::JsonLines;
-pub(crate) use self::target::{NodeFile, Target, data_dir_default};
+pub(crate) use self::target::{Target, data_dir_default, running_node};
 use crate::error::CliError;
 
 /// How long a connection may take: the node is on this machine or near.

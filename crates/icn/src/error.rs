@@ -61,7 +61,7 @@ impl Exit {
 
 /// Tells whether a code means that somebody did not want the job, rather than could not do it.
 fn is_refusal(code: &str) -> bool {
-    code.starts_with("refused") || code.starts_with("policy")
+    code.starts_with("refused") || code.starts_with("policy") || code == "no_executor"
 }
 
 /// Why a command failed.

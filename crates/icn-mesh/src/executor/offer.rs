@@ -4,13 +4,19 @@ use icn_protocol::{
     JobAnnouncement, JobAssignment, JobBid, JobDecline, JobInterest, JobStatus, MeshJobParams, RefusalCode,
     Response, WorkflowType,
 };
-use icn_types::Cid;
+use icn_types::{Cid, Did, Duration};
 
 use super::{Execution, Executor, Live, WAITING_MAX};
 use crate::clock::Now;
-use crate::effect::{Effect, Persist, RequestId, Timer};
+use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
 use crate::placement::{self, Candidate, Ineligible};
 use crate::record::{ExecutionRecord, OfferRecord};
+
+/// How long after an unheard bid the same bytes go out again; each further wait is twice as long.
+const RESEND_FIRST: Duration = Duration::from_millis(250);
+
+/// How many bids for one job bind at once. Full: the oldest binds no longer.
+const BIDS_MAX: usize = 8;
 
 impl Executor {
     pub(super) fn hear_announcement(
@@ -82,15 +88,76 @@ impl Executor {
             originator: announcement.originator_did,
             params: announcement.job_params.bytes().to_vec(),
             bid_cid: signed.cid(),
+            earlier: self.offers.get(&job).map(bids_of).unwrap_or_default(),
             price: self.config.price.clone(),
             expires_at,
         };
-        self.offers.insert(job, offer.clone());
-        vec![
-            Effect::Persist(vec![Persist::Offer(offer)]),
-            self.tell(announcement, signed.into_wire()),
-            Effect::Wake { timer: Timer::BidExpires { job }, after: self.config.bid_validity },
-        ]
+        let bid = offer.bid_cid;
+        self.unheard.insert(job, (signed.into_wire(), 0));
+        let timed = self.offers.insert(job, offer.clone()).is_some();
+        let mut effects = vec![Effect::Persist(vec![Persist::Offer(offer)])];
+        effects.extend(self.resend_bid(&job, bid));
+        if !timed {
+            effects.push(Effect::Wake { timer: Timer::BidExpires { job }, after: self.config.bid_validity });
+        }
+        effects
+    }
+
+    /// Sends the newest bid for a job, unless it was answered or replaced.
+    pub(super) fn resend_bid(&mut self, job: &Cid, bid: Cid) -> Vec<Effect> {
+        let Some(offer) = self.offers.get(job).filter(|offer| offer.bid_cid == bid) else {
+            return Vec::new();
+        };
+        let Some((bytes, tries)) = self.unheard.get_mut(job) else { return Vec::new() };
+        *tries += 1;
+        let request = RequestId::Bid { job: *job, bid };
+        vec![Effect::Send {
+            to: offer.originator,
+            bytes: bytes.clone(),
+            request,
+            patience: self.config.patience,
+        }]
+    }
+
+    /// A bid that was not heard is sent again, the same bytes, as long as it binds; one that is of no use is taken back.
+    pub(super) fn bid_answered(&mut self, now: Now, job: &Cid, bid: Cid, answer: Answer) -> Vec<Effect> {
+        let Some(offer) = self.offers.get(job).filter(|offer| offer.bid_cid == bid) else {
+            return Vec::new();
+        };
+        let again = match answer {
+            Answer::Response(Response::Refused {
+                code: RefusalCode::UnknownJob | RefusalCode::Finished,
+                ..
+            }) => {
+                return self.withdraw(job);
+            }
+            Answer::Response(Response::Refused { code, .. }) => code.is_temporary(),
+            Answer::Response(Response::Ack) => false,
+            Answer::Silent | Answer::Unsent => true,
+        };
+        let tries = self.unheard.get(job).map_or(0, |(_, tries)| *tries);
+        let after = Duration::from_millis(RESEND_FIRST.as_millis() << tries.min(8));
+        if !again || offer.expires_at <= now.at.plus(after) {
+            self.unheard.remove(job);
+            return Vec::new();
+        }
+        vec![Effect::Wake { timer: Timer::ResendBid { job: *job, bid }, after }]
+    }
+
+    /// Takes a bid back that nobody will accept any more.
+    fn withdraw(&mut self, job: &Cid) -> Vec<Effect> {
+        self.unheard.remove(job);
+        self.waiting.retain(|waiting| waiting.announcement_id != *job);
+        match self.offers.remove(job) {
+            Some(_) => vec![Effect::Note(vec![Persist::OfferGone(*job)])],
+            None => Vec::new(),
+        }
+    }
+
+    /// Lets go of a job that another executor says it has finished. Were that untrue, the originator would announce again.
+    pub(super) fn finished_elsewhere(&mut self, job: &Cid, executor: &Did, originator: &Did) -> Vec<Effect> {
+        let bound = self.offers.get(job).is_some_and(|offer| offer.originator == *originator);
+        if bound && *executor != self.me { self.withdraw(job) } else { Vec::new() }
     }
 
     fn decline(&self, now: Now, announcement: &JobAnnouncement, reason: &Ineligible) -> Vec<Effect> {
@@ -141,10 +208,7 @@ impl Executor {
 
     pub(super) fn bid_expired(&mut self, now: Now, job: &Cid) -> Vec<Effect> {
         match self.offers.get(job) {
-            Some(offer) if offer.expires_at <= now.at => {
-                self.offers.remove(job);
-                vec![Effect::Note(vec![Persist::OfferGone(*job)])]
-            }
+            Some(offer) if offer.expires_at <= now.at => self.withdraw(job),
             Some(offer) => {
                 let after = offer.expires_at.since(now.at);
                 vec![Effect::Wake { timer: Timer::BidExpires { job: *job }, after }]
@@ -171,6 +235,7 @@ impl Executor {
             }
         };
         self.offers.remove(&job);
+        self.unheard.remove(&job);
         let lease = icn_types::Duration::from_secs(assignment.lease_seconds);
         let mut record = ExecutionRecord {
             version: 1,
@@ -238,7 +303,8 @@ impl Executor {
         if self.draining {
             return Err((RefusalCode::ShuttingDown, "this node is shutting down".into()));
         }
-        let Some(offer) = self.offers.get(&job).filter(|offer| offer.bid_cid == assignment.bid_cid) else {
+        let Some(offer) = self.offers.get(&job).filter(|offer| bids_of(offer).contains(&assignment.bid_cid))
+        else {
             return Err((RefusalCode::UnknownBid, "this node has no such bid, or it expired".into()));
         };
         if offer.expires_at <= now.at {
@@ -258,4 +324,12 @@ impl Executor {
         }
         Ok(Some(offer.clone()))
     }
+}
+
+/// Lists the bids that bind for a job, newest last.
+fn bids_of(offer: &OfferRecord) -> Vec<Cid> {
+    let mut bids = offer.earlier.clone();
+    bids.push(offer.bid_cid);
+    bids.drain(..bids.len().saturating_sub(BIDS_MAX));
+    bids
 }

@@ -69,9 +69,9 @@ fn a_bid_is_durable_before_it_is_sent_and_expires() {
     assert!(matches!(writes.as_slice(), [Persist::Offer(offer)] if offer.job == job));
     assert!(matches!(sent(&effects), Some(Message::JobBidV1(_))));
     let timer = timer.clone();
-    let early = executor.handle(at(299), ExecutorEvent::Fired(timer.clone()));
+    let early = executor.handle(at(119), ExecutorEvent::Fired(timer.clone()));
     assert!(matches!(early.as_slice(), [Effect::Wake { .. }]));
-    let effects = executor.handle(at(300), ExecutorEvent::Fired(timer));
+    let effects = executor.handle(at(120), ExecutorEvent::Fired(timer));
     assert_eq!(effects, [Effect::Note(vec![Persist::OfferGone(job)])]);
     assert_eq!(executor.offers_len(), 0);
 }

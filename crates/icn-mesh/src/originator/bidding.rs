@@ -23,6 +23,7 @@ impl Originator {
     /// Opens a round of bidding and announces the job.
     pub(super) fn open_bidding(&mut self, now: Now, id: &Cid, block: Option<Persist>) -> Vec<Effect> {
         let config = self.config.clone();
+        let executors = self.directory.fresh(now.at).count();
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         if job.record.cancelled.is_some() {
             let reason = job.record.cancelled.clone().unwrap_or_default();
@@ -31,7 +32,7 @@ impl Originator {
         job.record.round += 1;
         job.record.status = StandardJobStatus::Pending;
         job.record.enter(now.at, JobStatus::Announced, None);
-        job.record.enter(now.at, JobStatus::BiddingOpen, Some(waiting_words(job.record.round)));
+        job.record.enter(now.at, JobStatus::BiddingOpen, Some(waiting_words(job.record.round, executors)));
         job.live.bidding_since = Some(now.tick);
         let since = *job.live.waiting_since.get_or_insert(now.tick);
         let fails_after = now.tick.until(since.plus(config.bidding_duration));
@@ -262,8 +263,12 @@ impl Originator {
     }
 }
 
-fn waiting_words(round: u64) -> String {
-    if round == 1 { "waiting for bids".to_owned() } else { format!("waiting for bids, round {round}") }
+fn waiting_words(round: u64, executors: usize) -> String {
+    let round = if round == 1 { String::new() } else { format!(", round {round}") };
+    match executors {
+        0 => format!("waiting for an executor: none has advertised itself yet{round}"),
+        _ => format!("waiting for bids{round}"),
+    }
 }
 
 fn bid_record(now: Now, bid: &JobBid, cid: Cid) -> BidRecord {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use icn_net::{BlockSource, Config, Event, Handle, Keypair, Multiaddr, PeerId, RecordCheck, Verdict};
 use icn_types::Cid;
-use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 pub(crate) const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
@@ -64,9 +63,9 @@ impl Node {
         config.listen = vec![QUIC.parse().unwrap()];
         config.topics = vec![TOPIC.to_owned()];
         edit(&mut config);
-        let mut registry = Registry::default();
         let source = Arc::new(blocks.clone());
-        let (net, events) = icn_net::start(config, source, Arc::new(Good), &mut registry).await.unwrap();
+        let (net, events) =
+            icn_net::start(config, source, Arc::new(Good), icn_net::Metrics::default()).await.unwrap();
         Self { net, events, blocks }
     }
 

@@ -3,47 +3,33 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use icn_types::Did;
-use serde::{Deserialize, Serialize};
+use icn_node::{DataDir, NodeFile};
 
 use crate::error::CliError;
-
-/// The file in which a running node says where it is.
-const NODE_FILE: &str = "node.json";
-
-/// The file with the token of its API.
-const TOKEN_FILE: &str = "api.token";
 
 /// The environment variable that holds the token instead.
 const TOKEN_VARIABLE: &str = "ICN_API_TOKEN";
 
-/// Where a running node is: the content of `node.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct NodeFile {
-    /// The node's process.
-    pub(crate) pid: u32,
-    /// Who it is.
-    pub(crate) did: Did,
-    /// The libp2p peer.
-    pub(crate) peer_id: String,
-    /// Its addresses, each ending in `/p2p/<peer_id>`.
-    pub(crate) listen: Vec<String>,
-    /// Where its API answers.
-    pub(crate) api: String,
+/// Reads `node.json` of the node that runs in a folder; nothing when none runs there.
+///
+/// A node that was killed leaves its file behind: one that names a process that is gone counts as none.
+pub(crate) fn running_node(data_dir: &Path) -> Result<Option<NodeFile>, CliError> {
+    let path = DataDir::new(data_dir).node_file();
+    match NodeFile::read(&path) {
+        Ok(file) => Ok(Some(file).filter(|file| is_alive(file.pid))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            let what = format!("`{}` is damaged: end the node there and start it again", path.display());
+            Err(CliError::because(what)(error))
+        }
+        Err(error) => Err(CliError::file("read", path)(error)),
+    }
 }
 
-impl NodeFile {
-    /// Reads the file of the node in a folder; nothing when none runs there.
-    pub(crate) fn read(data_dir: &Path) -> Result<Option<Self>, CliError> {
-        let path = data_dir.join(NODE_FILE);
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(CliError::file("read", path)(error)),
-        };
-        let what = format!("`{}` is damaged: end the node there and start it again", path.display());
-        serde_json::from_slice(&text).map(Some).map_err(CliError::because(what))
-    }
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Another user's process may not be asked, and lives.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 /// What was said about the node to talk to.
@@ -66,7 +52,7 @@ impl Target {
         if let Some(api) = &self.api {
             return base_url(api);
         }
-        match NodeFile::read(&self.data_dir)? {
+        match running_node(&self.data_dir)? {
             Some(file) => base_url(&file.api),
             None => Err(CliError::NoNode { data_dir: self.data_dir.clone() }),
         }
@@ -77,7 +63,7 @@ impl Target {
         if let Some(token) = std::env::var(TOKEN_VARIABLE).ok().filter(|_| self.may_use_environment()) {
             return Ok(Some(token.trim().to_owned()));
         }
-        let path = self.data_dir.join(TOKEN_FILE);
+        let path = DataDir::new(&self.data_dir).token();
         match std::fs::read_to_string(&path) {
             Ok(token) => Ok(Some(token.trim().to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -87,7 +73,7 @@ impl Target {
 
     /// A folder with a token of its own, when no API was named, is surer than what the environment holds.
     fn may_use_environment(&self) -> bool {
-        self.api.is_some() || !self.data_dir.join(TOKEN_FILE).exists()
+        self.api.is_some() || !DataDir::new(&self.data_dir).token().exists()
     }
 }
 
@@ -140,7 +126,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Client::base_of(folder.path()).unwrap_err();
         assert_eq!(error.exit(), crate::error::Exit::NO_NODE);
-        std::fs::write(folder.path().join(NODE_FILE), "{").unwrap();
+        std::fs::write(DataDir::new(folder.path()).node_file(), "{").unwrap();
         let error = Client::base_of(folder.path()).unwrap_err();
         assert!(error.to_string().contains("damaged"), "{error}");
     }

@@ -7,6 +7,7 @@ mod work;
 use std::time::{Duration, Instant};
 
 use icn_gateway::api::{Bid, Job, Replay, Verdict};
+use icn_node::NodeFile;
 use icn_types::{Did, StandardJobStatus};
 use serde::Serialize;
 
@@ -15,7 +16,6 @@ use self::story::Story;
 use super::Context;
 use super::job::ctrl_c;
 use crate::cli::DemoArgs;
-use crate::client::NodeFile;
 use crate::error::{CliError, Exit};
 
 /// How long the nodes may take to find each other.

@@ -95,7 +95,7 @@ pub(super) fn summary(job: &Job) -> String {
         let _infallible = write!(
             text,
             ": {} ({})",
-            crate::output::clean(&error.message),
+            crate::output::clean(error.message.lines().next().unwrap_or_default()),
             crate::output::clean(&error.code)
         );
     }

@@ -51,7 +51,15 @@ fn read_file(path: &Path) -> Result<Bytes, CliError> {
 async fn bytes_of(context: &Context<'_>, receipt: &str) -> Result<Bytes, CliError> {
     match named(receipt)? {
         Named::File(path) => read_file(&path),
-        Named::Cid(cid) => context.client()?.receipt_bundle(&cid).await,
+        Named::Cid(cid) => match context.client() {
+            Ok(client) => client.receipt_bundle(&cid).await,
+            Err(CliError::NoNode { data_dir }) => {
+                icn_node::offline::receipt_bundle(&cid, &DataDir::new(&data_dir))
+                    .map_err(CliError::because("the receipt cannot be read"))?
+                    .ok_or(CliError::NoNode { data_dir })
+            }
+            Err(error) => Err(error),
+        },
     }
 }
 
@@ -59,7 +67,10 @@ async fn bytes_of(context: &Context<'_>, receipt: &str) -> Result<Bytes, CliErro
 pub(crate) async fn show(context: &Context<'_>, args: &ReceiptArgs) -> Result<Exit, CliError> {
     let receipt = match named(&args.receipt)? {
         Named::File(path) => fields_of(&path, &read_file(&path)?)?,
-        Named::Cid(cid) => context.client()?.receipt(&cid).await?,
+        Named::Cid(cid) => match context.client() {
+            Ok(client) => client.receipt(&cid).await?,
+            Err(_) => fields_of(Path::new(&args.receipt), &bytes_of(context, &args.receipt).await?)?,
+        },
     };
     if context.out.is_json() {
         context.out.json(&receipt)?;
@@ -230,7 +241,7 @@ pub(super) fn replay_line(out: &Output, stream: Stream, replay: &Replay) -> Stri
 
 /// Writes a receipt with what stands behind it to a file that verifies anywhere.
 pub(crate) async fn export(context: &Context<'_>, args: &ReceiptExportArgs) -> Result<Exit, CliError> {
-    let bytes = context.client()?.receipt_bundle(&args.cid).await?;
+    let bytes = bytes_of(context, &args.cid.to_string()).await?;
     let mut file = super::content::new_file_beside(&args.output)?;
     std::io::Write::write_all(&mut file, &bytes).map_err(CliError::file("write", &args.output))?;
     file.persist(&args.output).map_err(|error| CliError::file("write", &args.output)(error.error))?;

@@ -13,7 +13,11 @@ fn hostile_guests_are_stopped_and_receipted() {
     let mut b = world.node("b").peer(&a).start();
     a.until_knows(1, 1);
     let not_wasm = world.file("text.wasm", "this is no module");
-    let trap = world.file("trap.wasm", wat::parse_str("(module (memory (export \"memory\") 1) (func (export \"_start\") unreachable))").unwrap());
+    let trap = world.file(
+        "trap.wasm",
+        wat::parse_str("(module (memory (export \"memory\") 1) (func (export \"_start\") unreachable))")
+            .unwrap(),
+    );
     let unknown = world.file(
         "import.wasm",
         wat::parse_str("(module (import \"env\" \"system\" (func)) (memory (export \"memory\") 1) (func (export \"_start\")))").unwrap(),
@@ -44,7 +48,10 @@ fn hostile_guests_are_stopped_and_receipted() {
 
     // Time, unlike fuel, is measured: a loop that calls nothing is stopped all the same.
     let began = Instant::now();
-    let job = a.icn(&["job", "run", &hostile(&world, "endless_loop"), "--timeout", "1s", "--json"]).code(124).json();
+    let job = a
+        .icn(&["job", "run", &hostile(&world, "endless_loop"), "--timeout", "1s", "--json"])
+        .code(124)
+        .json();
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(6), "{took:?}");
     assert_eq!((&job["end"], &job["status"]), (&"timeout".into(), &"Failed".into()));

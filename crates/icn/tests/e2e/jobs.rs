@@ -31,8 +31,18 @@ fn assert_keys(object: &Value, keys: &[&str]) {
 #[track_caller]
 fn assert_job(job: &Value) {
     let keys = [
-        "id", "status", "p2p_status", "executor", "lease_epoch", "end", "exit_code", "error", "fuel_used", "outputs",
-        "receipt_cid", "history",
+        "id",
+        "status",
+        "p2p_status",
+        "executor",
+        "lease_epoch",
+        "end",
+        "exit_code",
+        "error",
+        "fuel_used",
+        "outputs",
+        "receipt_cid",
+        "history",
     ];
     for key in keys {
         assert!(job.get(key).is_some(), "{key} is missing: {job}");
@@ -45,15 +55,26 @@ fn assert_job(job: &Value) {
         assert_keys(turn, &["at", "state", "detail"]);
         let at = turn["at"].as_str().unwrap();
         // RFC 3339, UTC, milliseconds: such texts sort by time.
-        assert!(at.len() == 24 && at.as_bytes()[10] == b'T' && at.as_bytes()[19] == b'.' && at.ends_with('Z'), "{at}");
+        assert!(
+            at.len() == 24 && at.as_bytes()[10] == b'T' && at.as_bytes()[19] == b'.' && at.ends_with('Z'),
+            "{at}"
+        );
         assert!(at >= last.as_str(), "{at} comes after {last}");
         last = at.to_owned();
     }
 }
 
 const LIFE: [&str; 10] = [
-    "PendingAnnouncement", "Announced", "BiddingOpen", "BiddingClosed", "AwaitingAssignmentConfirmation", "Assigned",
-    "Running", "Completed", "ReceiptGenerated", "ReceiptAnchored",
+    "PendingAnnouncement",
+    "Announced",
+    "BiddingOpen",
+    "BiddingClosed",
+    "AwaitingAssignmentConfirmation",
+    "Assigned",
+    "Running",
+    "Completed",
+    "ReceiptGenerated",
+    "ReceiptAnchored",
 ];
 
 #[test]
@@ -63,7 +84,9 @@ fn a_job_runs_on_another_node() {
     for node in [&a, &b, &c] {
         assert_keys(&node.file, &["pid", "did", "peer_id", "listen", "api"]);
         let end = format!("/p2p/{}", node.file["peer_id"].as_str().unwrap());
-        assert!(node.file["listen"].as_array().unwrap().iter().all(|at| at.as_str().unwrap().ends_with(&end)));
+        assert!(
+            node.file["listen"].as_array().unwrap().iter().all(|at| at.as_str().unwrap().ends_with(&end))
+        );
     }
 
     // Outputs come home byte for byte.
@@ -113,21 +136,23 @@ fn what_a_guest_is_given(world: &World, a: &Node) {
     let hello = guest("hello");
     let line = ["job", "run", &hello, "--arg", "7", "--arg", "-x y", "--env", "KEY=a=b", "--stdin", &stdin];
     let ran = a.icn(&line).code(7).says("hello from job");
-    assert_eq!(
-        ran.text(),
-        "arg 0: job\narg 1: 7\narg 2: -x y\nenv: KEY=a=b\nstdin: one\nstdin: two\n"
-    );
+    assert_eq!(ran.text(), "arg 0: job\narg 1: 7\narg 2: -x y\nenv: KEY=a=b\nstdin: one\nstdin: two\n");
     let job = a.icn(&["job", "run", &hello, "--arg", "150", "--json"]).code(99).json();
     assert_job(&job);
     assert_eq!((&job["status"], &job["exit_code"]), (&"Failed".into(), &150.into()));
-    assert_eq!((&job["lease_epoch"], &job["end"]), (&1.into(), &"exit".into()), "a guest's own failure is not retried");
+    assert_eq!(
+        (&job["lease_epoch"], &job["end"]),
+        (&1.into(), &"exit".into()),
+        "a guest's own failure is not retried"
+    );
     assert_eq!(job["receipt_verified"], true);
     assert!(states(&job).ends_with(&["Failed", "ReceiptGenerated", "ReceiptAnchored"]), "{job}");
 }
 
 /// A file of fifty blocks and a tree above them reaches the guest as it was.
 fn a_large_input(world: &World, a: &Node) {
-    let bytes: Vec<u8> = (0..50_000_000_u64 / 8).flat_map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..50_000_000_u64 / 8).flat_map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes()).collect();
     let big = world.file("big.bin", &bytes);
     let input = format!("big={big}");
     let ran = a.icn(&["job", "run", &guest("readall"), "--input", &input, "--arg", "big"]).code(0);

@@ -31,7 +31,8 @@ fn a_killed_executor_is_replaced_within_lease_and_two_seconds() {
     let killed_at = now().as_millis();
 
     let job = a.until_job(&id, "running elsewhere", |job| {
-        job["executor"] == other.file["did"] && ["Running", "ReceiptAnchored"].contains(&job["p2p_status"].as_str().unwrap())
+        job["executor"] == other.file["did"]
+            && ["Running", "ReceiptAnchored"].contains(&job["p2p_status"].as_str().unwrap())
     });
     assert_eq!(job["lease_epoch"], 2);
     let turns = job["history"].as_array().unwrap();
@@ -68,7 +69,10 @@ fn an_executor_that_is_started_again_hands_the_job_back() {
     let job = a.job(&id);
     assert_eq!((&job["status"], &job["executor"]), (&"CompletedSuccessfully".into(), &b.file["did"]));
     assert!(job["lease_epoch"].as_u64().unwrap() >= 2, "{job}");
-    assert!(tells(&job, "Note", "started again while the job ran") || tells(&job, "Note", "lease ran out"), "{job}");
+    assert!(
+        tells(&job, "Note", "started again while the job ran") || tells(&job, "Note", "lease ran out"),
+        "{job}"
+    );
     assert_eq!(states(&job).iter().filter(|state| **state == "ReceiptAnchored").count(), 1);
 }
 
@@ -91,10 +95,14 @@ fn a_killed_originator_goes_on_where_it_was() {
     let a = plan.clone().peer(&b).start();
     a.icn(&["job", "wait", &first]).code(0);
     let job = a.job(&first);
-    assert_eq!((&job["status"], &job["receipt_cid"]), (&"CompletedSuccessfully".into(), &ended["receipt_cid"]));
+    assert_eq!(
+        (&job["status"], &job["receipt_cid"]),
+        (&"CompletedSuccessfully".into(), &ended["receipt_cid"])
+    );
     let (turns, known) = (job["history"].as_array().unwrap(), before["history"].as_array().unwrap());
     // What is said in passing may be lost with the process; the states before the kill are not.
-    let states_before: Vec<_> = known.iter().filter(|turn| turn["state"] != "Running" && turn["state"] != "Note").collect();
+    let states_before: Vec<_> =
+        known.iter().filter(|turn| turn["state"] != "Running" && turn["state"] != "Note").collect();
     assert!(states_before.iter().all(|turn| turns.contains(turn)), "{job}\n{before}");
     assert!(tells(&job, "Note", "the originator was started again"), "{job}");
     assert_eq!(*states(&job).last().unwrap(), "ReceiptAnchored");

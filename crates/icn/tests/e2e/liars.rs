@@ -43,7 +43,11 @@ fn lie(a: &Node, honest: &Node, reason: &str, receipt: impl FnOnce(&Rogue, &Won)
     assert_eq!(rogue.offer(a, won.job(), cid), Response::Ack);
     a.icn(&["job", "wait", &id]).code(0);
     let job = a.job(&id);
-    assert_eq!((&job["status"], &job["executor"]), (&"CompletedSuccessfully".into(), &honest.file["did"]), "{reason}");
+    assert_eq!(
+        (&job["status"], &job["executor"]),
+        (&"CompletedSuccessfully".into(), &honest.file["did"]),
+        "{reason}"
+    );
     assert_ne!(job["receipt_cid"], cid.to_string());
     assert!(tells(&job, "Note", reason), "`{reason}` is not in the history: {job}");
     job
@@ -93,7 +97,8 @@ fn what_is_promised_and_not_served_is_not_waited_for() {
     let cid = rogue_1.blocks.put(Cid::of_dag_cbor(b"promised"), "served instead");
     assert_eq!(rogue_1.offer(&a, won_1.job(), cid), Response::Ack);
     let mut receipt = rogue_2.receipt(&won_2);
-    receipt.output_cids = vec![OutputCid { name: "o".to_owned(), cid: Cid::of_raw(b"nobody has it"), bytes: 13 }];
+    receipt.output_cids =
+        vec![OutputCid { name: "o".to_owned(), cid: Cid::of_raw(b"nobody has it"), bytes: 13 }];
     let cid = rogue_2.publish_receipt(&receipt);
     assert_eq!(rogue_2.offer(&a, won_2.job(), cid), Response::Ack);
     for id in [&first, &second] {

@@ -20,7 +20,10 @@ fn eight_nodes_in_a_line_are_one_mesh() {
     let input = format!("book={}", world.file("book", "far away and back"));
     let job = first.json(&["job", "run", &guest("wordcount"), "--input", &input, "-o", "out"]);
     assert_eq!((&job["status"], &job["executor"]), (&"CompletedSuccessfully".into(), &last.file["did"]));
-    assert_eq!(std::fs::read_to_string(world.path("out/stdout")).unwrap(), "4 words, 4 different, in 1 files\n");
+    assert_eq!(
+        std::fs::read_to_string(world.path("out/stdout")).unwrap(),
+        "4 words, 4 different, in 1 files\n"
+    );
 
     // Each was told of one other, and finds the rest through it.
     for node in [first, &line[4]] {
@@ -42,7 +45,9 @@ fn the_demonstration_proves_itself() {
             assert!(node.get(key).is_some(), "{key}: {node}");
         }
         let process = format!("/proc/{}", node["pid"]);
-        wait_for("end of the demonstration's nodes", PATIENCE, || (!std::path::Path::new(&process).exists()).then_some(()));
+        wait_for("end of the demonstration's nodes", PATIENCE, || {
+            (!std::path::Path::new(&process).exists()).then_some(())
+        });
     }
     let job = &shown["job"];
     assert_eq!(job["status"], "CompletedSuccessfully");

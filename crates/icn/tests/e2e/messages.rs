@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use icn_protocol::topics::Topic;
 use icn_protocol::{
-    ExecutionPolicy, JobAnnouncement, JobAssignment, JobBid, JobInterest, JobStatus, JobStatusUpdate, MeshJobParams,
-    Message, Nonce, Params, Response, Signed, WorkflowType, sign,
+    ExecutionPolicy, JobAnnouncement, JobAssignment, JobBid, JobInterest, JobStatus, JobStatusUpdate,
+    MeshJobParams, Message, Nonce, Params, Response, Signed, WorkflowType, sign,
 };
 use icn_types::{Cid, Duration, ResourceProfile, Timestamp};
 
@@ -137,7 +137,9 @@ fn wrong_gossip_goes_nowhere(world: &World, a: &Node) {
         let rogue = Rogue::beside(a);
         let before = a.metric(&refused(code));
         rogue.publish(&Topic::Jobs, bytes(&rogue));
-        wait_for(&format!("count of `{code}`"), PATIENCE, || (a.metric(&refused(code)) > before).then_some(()));
+        wait_for(&format!("count of `{code}`"), PATIENCE, || {
+            (a.metric(&refused(code)) > before).then_some(())
+        });
     }
     // What is valid, but on the wrong topic, is no better.
     let rogue = Rogue::beside(a);
@@ -289,7 +291,10 @@ fn an_executor_obeys_the_originator_alone() {
     let (job, params) = (body.announcement_id, body.job_params.cid());
 
     let thief = Rogue::beside(&node);
-    assert_eq!(word(&thief.send(&node, assignment(&thief, job, bid_cid, params, node.did()).wire())), "not_authorised");
+    assert_eq!(
+        word(&thief.send(&node, assignment(&thief, job, bid_cid, params, node.did()).wire())),
+        "not_authorised"
+    );
     let wrong = |bid, params, did| assignment(&rogue, job, bid, params, did).into_wire();
     assert_eq!(word(&rogue.send(&node, &wrong(Cid::of_raw(b"no bid"), params, node.did()))), "unknown_bid");
     assert_eq!(word(&rogue.send(&node, &wrong(bid_cid, Cid::of_raw(b"others"), node.did()))), "malformed");

@@ -31,7 +31,8 @@ impl Plan {
         let args = args.iter().map(OsString::from).collect();
         // A short lease, so that tests of lost nodes are short. A test that needs another sets it again.
         let env = vec![("ICN_ORIGINATOR_LEASE_SECONDS".to_owned(), "3".to_owned())];
-        Self { root: root.to_owned(), name: name.to_owned(), args, env }.env("RUST_LOG", "info,icn_node=debug")
+        Self { root: root.to_owned(), name: name.to_owned(), args, env }
+            .env("RUST_LOG", "info,icn_node=debug")
     }
 
     pub(crate) fn arg(mut self, arg: &str) -> Self {
@@ -62,14 +63,17 @@ impl Plan {
     pub(crate) fn init(&self) -> &Self {
         if !self.folder().join("keystore.age").exists() {
             let mut command = program(&self.root);
-            Running::start(command.args(["init", "--no-passphrase", "--data-dir", &self.name])).ended().code(0);
+            Running::start(command.args(["init", "--no-passphrase", "--data-dir", &self.name]))
+                .ended()
+                .code(0);
         }
         self
     }
 
     /// Starts the process; its log goes on where that of the last one ended.
     pub(crate) fn spawn(&self) -> Child {
-        let log = self.root.join(format!("{}.log", self.name));
+        // Logs stay out of a folder that is a disk of its own.
+        let log = self.root.join(format!("{}.log", self.name.replace('/', "-")));
         let mut log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         writeln!(log, "--- start").unwrap();
         program(&self.root)
@@ -168,7 +172,8 @@ impl Node {
     pub(crate) fn until_knows(&self, peers: u64, executors: u64) {
         wait_for(&format!("{peers} peers and {executors} executors"), PATIENCE, || {
             let status = self.json(&["status"]);
-            (status["peers"].as_u64()? >= peers && status["executors_known"].as_u64()? >= executors).then_some(())
+            (status["peers"].as_u64()? >= peers && status["executors_known"].as_u64()? >= executors)
+                .then_some(())
         });
     }
 
@@ -228,7 +233,8 @@ impl Drop for Node {
 /// Whether a job's history has a line with this state and text.
 pub(crate) fn tells(job: &Value, state: &str, text: &str) -> bool {
     job["history"].as_array().unwrap().iter().any(|turn| {
-        turn["state"] == state && (text.is_empty() || turn["detail"].as_str().is_some_and(|detail| detail.contains(text)))
+        turn["state"] == state
+            && (text.is_empty() || turn["detail"].as_str().is_some_and(|detail| detail.contains(text)))
     })
 }
 

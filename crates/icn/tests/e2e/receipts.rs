@@ -13,7 +13,8 @@ use crate::world::World;
 /// Verifies a file where there is no node and no store.
 #[track_caller]
 fn verdict(world: &World, file: &str, code: i32) -> Json {
-    let verdict = world.icn(&["receipt", "verify", file, "--json", "--data-dir", "nowhere"]).code(code).json();
+    let verdict =
+        world.icn(&["receipt", "verify", file, "--json", "--data-dir", "nowhere"]).code(code).json();
     assert_eq!(verdict["valid"], code == 0);
     let reason = verdict["reason"].as_str().unwrap();
     assert!(!reason.is_empty());
@@ -57,7 +58,8 @@ fn a_receipt_file_proves_itself() {
 
 fn every_changed_byte_is_noticed(world: &World, bundle: &[u8], bare: &[u8]) {
     let verifier = Ed25519Verifier::new();
-    let holds = |bytes: &[u8]| ReceiptBundle::decode(bytes).is_ok_and(|bundle| bundle.verify(&verifier).is_ok());
+    let holds =
+        |bytes: &[u8]| ReceiptBundle::decode(bytes).is_ok_and(|bundle| bundle.verify(&verifier).is_ok());
     assert!(holds(bundle));
     for at in 0..bundle.len() {
         for bit in [0x01, 0x80] {
@@ -86,19 +88,25 @@ fn others_cannot_stand_behind_it(world: &World, bundle: &[u8]) {
     let mut forged = receipt::parse(&bundle.receipt).unwrap().unverified().clone();
     forged.executor_did = stranger.did();
     let forged = forged.sign(&stranger).unwrap();
-    let file = world.file("unassigned.bin", ReceiptBundle { receipt: forged.bytes().to_vec(), ..bundle.clone() }.encode());
+    let file = world.file(
+        "unassigned.bin",
+        ReceiptBundle { receipt: forged.bytes().to_vec(), ..bundle.clone() }.encode(),
+    );
     let reason = verdict(world, &file, 1)["reason"].to_string();
     assert!(reason.contains("executor_did"), "{reason}");
 
     // The stranger makes an assignment too, in the originator's name but with its own key.
-    let Value::Map(mut assignment) = codec::decode_value(&bundle.assignment).unwrap() else { panic!("no map") };
+    let Value::Map(mut assignment) = codec::decode_value(&bundle.assignment).unwrap() else {
+        panic!("no map")
+    };
     assignment.remove("signature");
     assignment.insert("executor_did".to_owned(), Value::String(stranger.did().to_string()));
     let assignment = sign_anything(&stranger, "AssignJobV1", &Value::Map(assignment));
     let mut forged = forged.into_receipt();
     forged.assignment_cid = Cid::of_dag_cbor(&assignment);
     let forged = forged.sign(&stranger).unwrap().bytes().to_vec();
-    let file = world.file("self-assigned.bin", ReceiptBundle { receipt: forged.clone(), assignment, ..bundle }.encode());
+    let file = world
+        .file("self-assigned.bin", ReceiptBundle { receipt: forged.clone(), assignment, ..bundle }.encode());
     let reason = verdict(world, &file, 1)["reason"].to_string();
     assert!(reason.contains("assignment"), "{reason}");
     verdict(world, &world.file("bare-unassigned.bin", forged), 1);
@@ -122,6 +130,9 @@ fn it_can_be_run_again(world: &World, a: Node, b: Node, cid: &str) {
     assert!(status.success());
     let replay = world.icn(&["receipt", "replay", "bundle.bin", "--data-dir", "a", "--json"]).code(0).json();
     assert_eq!(replay["identical"], true, "{replay}");
-    assert_eq!(world.icn(&["receipt", "verify", "bare.bin", "--data-dir", "a", "--json"]).code(0).json()["valid"], true);
+    assert_eq!(
+        world.icn(&["receipt", "verify", "bare.bin", "--data-dir", "a", "--json"]).code(0).json()["valid"],
+        true
+    );
     world.icn(&["receipt", "show", cid, "--data-dir", "a"]).code(3).says("no node answers");
 }

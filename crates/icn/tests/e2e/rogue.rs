@@ -9,11 +9,10 @@ use icn_identity::{Keypair, PeerId, Signer as _};
 use icn_net::{BlockSource, Event, Handle, RecordCheck, ReplySender, RequestError, Verdict};
 use icn_protocol::topics::Topic;
 use icn_protocol::{
-    Body, DIRECT_BYTES_MAX, ExecutionReceipt, ExecutionReceiptAvailable, Incoming, JobAnnouncement, JobAssignment,
-    JobBid, Message, NodeCapability, OutputCid, Response, RuntimeInfo, Signed, sign,
+    Body, DIRECT_BYTES_MAX, ExecutionReceipt, ExecutionReceiptAvailable, Incoming, JobAnnouncement,
+    JobAssignment, JobBid, Message, NodeCapability, OutputCid, Response, RuntimeInfo, Signed, sign,
 };
 use icn_types::{Cid, Did, End, Mode, Timestamp, Value, codec};
-use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
 use crate::node::{Node, PATIENCE};
@@ -82,7 +81,8 @@ impl Rogue {
     /// Starts a rogue that is connected to a node.
     #[track_caller]
     pub(crate) fn beside(node: &Node) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let key = Keypair::generate_from_os().unwrap();
         let blocks = Served::default();
         let topics = [Topic::Capabilities, Topic::Jobs, Topic::Receipts];
@@ -94,7 +94,9 @@ impl Rogue {
         };
         let source: Arc<dyn BlockSource> = Arc::new(blocks.clone());
         let (net, events) = runtime
-            .block_on(async { icn_net::start(config, source, Arc::new(Anything), &mut Registry::default()).await })
+            .block_on(async {
+                icn_net::start(config, source, Arc::new(Anything), icn_net::Metrics::default()).await
+            })
             .unwrap();
         let (sender, asked) = mpsc::unbounded_channel();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -112,7 +114,9 @@ impl Rogue {
     }
 
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await }).expect("an answer in time")
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, future).await })
+            .expect("an answer in time")
     }
 
     /// Publishes bytes on a topic.
@@ -141,7 +145,9 @@ impl Rogue {
     pub(crate) fn announcement(&self, id: &str) -> JobAnnouncement {
         wait_for("announcement of the job", PATIENCE, || {
             self.heard.lock().unwrap().iter().find_map(|message| match message {
-                Message::JobAnnouncementV1(announcement) if announcement.announcement_id.to_string() == id => {
+                Message::JobAnnouncementV1(announcement)
+                    if announcement.announcement_id.to_string() == id =>
+                {
                     Some((**announcement).clone())
                 }
                 _ => None,
@@ -321,7 +327,8 @@ async fn listen(
             Event::Request { data, reply, .. } => {
                 if let Ok(Incoming::Message(raw)) = icn_protocol::parse(&data, DIRECT_BYTES_MAX) {
                     let inner = &data[wrap(raw.name(), &[]).len()..];
-                    let asks = Asked { message: raw.unverified().clone(), cid: Cid::of_dag_cbor(inner), reply };
+                    let asks =
+                        Asked { message: raw.unverified().clone(), cid: Cid::of_dag_cbor(inner), reply };
                     // The test may be over.
                     let _ = asked.send(asks);
                 }

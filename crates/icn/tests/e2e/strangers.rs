@@ -37,10 +37,8 @@ fn stranger(runtime: &tokio::runtime::Runtime, address: &Multiaddr) -> Control {
 
 /// Sends bytes on a stream of their own; an answer, where there is one, is read and forgotten.
 async fn send(control: &mut Control, to: PeerId, protocol: &'static str, bytes: &[u8]) {
-    let opened = tokio::time::timeout(
-        Duration::from_secs(10),
-        control.open_stream(to, StreamProtocol::new(protocol)),
-    );
+    let opened =
+        tokio::time::timeout(Duration::from_secs(10), control.open_stream(to, StreamProtocol::new(protocol)));
     // Who is not let in any more has nothing to send.
     let Ok(Ok(mut stream)) = opened.await else { return };
     let talk = async {
@@ -55,7 +53,10 @@ async fn send(control: &mut Control, to: PeerId, protocol: &'static str, bytes: 
 
 /// Bytes that look random and are the same in each run.
 fn noise(seed: u32, bytes: usize) -> Vec<u8> {
-    (0u32..).flat_map(|n| <[u8; 32]>::from(Sha256::digest([seed.to_be_bytes(), n.to_be_bytes()].concat()))).take(bytes).collect()
+    (0u32..)
+        .flat_map(|n| <[u8; 32]>::from(Sha256::digest([seed.to_be_bytes(), n.to_be_bytes()].concat())))
+        .take(bytes)
+        .collect()
 }
 
 #[test]
@@ -128,7 +129,9 @@ fn the_api_is_for_its_owner() {
     assert!(!get("evil.example", &owner).starts_with("HTTP/1.1 200"));
     assert!(!ask(&noise(1, 10_000)).contains("200 OK"));
     for name in ["api.token", "keystore.age"] {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(node.folder().join(name)).unwrap().permissions());
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(node.folder().join(name)).unwrap().permissions(),
+        );
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     node.assert_alive();

@@ -117,7 +117,8 @@ impl Running {
     /// Waits for the end.
     pub(crate) fn ended(mut self) -> Ran {
         let line = self.line.clone();
-        let status = wait_for(&format!("the end of {line}"), COMMAND_PATIENCE, || self.child.try_wait().unwrap());
+        let status =
+            wait_for(&format!("the end of {line}"), COMMAND_PATIENCE, || self.child.try_wait().unwrap());
         let read = |file: &mut File| {
             let mut bytes = Vec::new();
             file.rewind().unwrap();

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::LOOK_PAUSE;
-use crate::client::{Client, NodeFile, Target};
+use icn_node::NodeFile;
+
+use crate::client::{Client, Target, running_node};
 use crate::error::CliError;
 
 /// How long a node may take until it is ready.
@@ -167,7 +169,7 @@ async fn ready(mut process: Process) -> Result<DemoNode, CliError> {
                 process.log()
             )));
         }
-        if let Some(file) = NodeFile::read(&process.data_dir).ok().flatten() {
+        if let Some(file) = running_node(&process.data_dir).ok().flatten() {
             let client = Client::new(&Target::folder(&process.data_dir))?;
             if client.status().await.is_ok() {
                 return Ok(DemoNode { process, file, client });

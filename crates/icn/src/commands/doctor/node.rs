@@ -2,7 +2,7 @@
 
 use super::super::Context;
 use super::Check;
-use crate::client::{Client, NodeFile};
+use crate::client::{Client, running_node};
 use crate::error::{CliError, Exit};
 
 /// Carries out the checks; those that need an answer are left out when there is none.
@@ -33,7 +33,7 @@ fn no_node(error: &CliError) -> Check {
 
 /// A node said where it is, or a person did, but nobody answers there.
 fn silent(context: &Context<'_>, error: &CliError) -> Check {
-    let file = NodeFile::read(context.data_dir()).ok().flatten().filter(|_| context.target.api.is_none());
+    let file = running_node(context.data_dir()).ok().flatten().filter(|_| context.target.api.is_none());
     let gone = file.as_ref().is_some_and(|file| !is_alive(file.pid));
     match file {
         Some(file) if gone => Check::warn(
