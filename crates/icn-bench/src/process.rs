@@ -112,6 +112,10 @@ impl Drop for Guard {
     }
 }
 
+/// The clock of `/proc`: the kernel shows user space this many ticks a second on all usual architectures, whatever its
+/// own clock is.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// What a process uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
@@ -127,22 +131,19 @@ impl Usage {
             let path = PathBuf::from(format!("/proc/{pid}/{name}"));
             std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))
         };
-        let (memory, times) = (read("statm")?, read("stat")?);
+        let (memory, times) = (read("status")?, read("stat")?);
         Self::parse(&memory, &times).context("`/proc` has another form")
     }
 
-    /// Layout of `statm`: pages, the second field resident. Of `stat`: after the name in parentheses, user and kernel
-    /// time in clock ticks are the 12th and 13th field (proc(5): 14 and 15 of all).
+    /// Reads the line `VmRSS:  42 kB` of `status`, and of `stat` the 12th and 13th field after the name in parentheses:
+    /// user and kernel time in clock ticks (proc(5): 14 and 15 of all).
     fn parse(memory: &str, times: &str) -> Option<Self> {
-        let pages: u64 = memory.split(' ').nth(1)?.trim().parse().ok()?;
+        let resident = memory.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = resident.trim().strip_suffix(" kB")?.parse().ok()?;
         let mut fields = times.rsplit_once(')')?.1.split_whitespace().skip(11);
         let mut ticks = || fields.next()?.parse::<u64>().ok();
         let ticks = ticks()? + ticks()?;
-        let seconds = ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
-        Some(Self {
-            rss_bytes: pages * rustix::param::page_size() as u64,
-            cpu: Duration::from_secs_f64(seconds),
-        })
+        Some(Self { rss_bytes: kib * 1_024, cpu: Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND) })
     }
 }
 
@@ -175,11 +176,9 @@ mod tests {
     #[test]
     fn usage_is_read_from_proc() {
         let times = "42 (a (odd) name) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 9 0 100 1 2";
-        let usage = Usage::parse("900 10 5 1 0 200 0\n", times).unwrap();
-        assert_eq!(usage.rss_bytes, 10 * rustix::param::page_size() as u64);
-        let ticks = usage.cpu.as_secs_f64() * rustix::param::clock_ticks_per_second() as f64;
-        assert!((ticks - 200.0).abs() < 1e-6, "{ticks}");
-        assert!(Usage::parse("1", "42 (name) S").is_none());
+        let usage = Usage::parse("Name:\ticn\nVmRSS:\t   40 kB\nThreads: 4\n", times).unwrap();
+        assert_eq!((usage.rss_bytes, usage.cpu), (40 * 1_024, Duration::from_secs(2)));
+        assert!(Usage::parse("VmRSS: 40 kB", "42 (name) S").is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The node as the API sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +27,9 @@ pub(crate) struct Face(pub(crate) Arc<Node>);
 
 /// The reason of pins that users set by adding content.
 const ADDED_PIN: &str = "added";
+
+/// How long the rest of an upload that is refused is taken in, and thrown away.
+const REST_TIME_MAX: Duration = Duration::from_secs(30);
 
 #[async_trait]
 impl api::Node for Face {
@@ -96,8 +100,14 @@ impl api::Node for Face {
         })
     }
 
-    async fn add(&self, body: ByteStream) -> Result<Content, Problem> {
-        let added = content::add(&self.0.blocks, body, ADDED_PIN).await.map_err(|error| match error {
+    async fn add(&self, mut body: ByteStream) -> Result<Content, Problem> {
+        let added = content::add(&self.0.blocks, &mut body, ADDED_PIN).await;
+        if added.is_err() {
+            // The connection would be cut under a client that still sends, and the answer lost with it.
+            let rest = body.for_each(|_| std::future::ready(()));
+            drop(tokio::time::timeout(REST_TIME_MAX, rest).await);
+        }
+        let added = added.map_err(|error| match error {
             AddError::Source(source) => {
                 Problem::new(400, "content-cut", format!("the content did not arrive whole: {source}"))
             }
@@ -275,7 +285,7 @@ impl api::Node for Face {
             let providers = [executor, originator];
             for cid in [receipt.assignment_cid, receipt.job_params_cid] {
                 let fetching = content::block(&self.0, cid, &providers);
-                drop(tokio::time::timeout(std::time::Duration::from_secs(5), fetching).await);
+                drop(tokio::time::timeout(Duration::from_secs(5), fetching).await);
             }
         }
         Ok(receipt::judge(&bytes, Some(&self.0.blocks)))

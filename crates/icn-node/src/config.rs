@@ -268,6 +268,12 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_page_is_current() {
+        // `cargo xtask docs` writes it anew.
+        assert_eq!(include_str!("../../../docs/config.md"), reference());
+    }
+
+    #[test]
     fn every_key_is_documented_with_its_default() {
         // Uncommenting a line of the template must give a valid file: the documented defaults are of the right kind.
         for key in KEYS {

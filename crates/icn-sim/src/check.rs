@@ -7,7 +7,7 @@ use icn_mesh::{ExecutionRecord, JobRecord, RequestId};
 use icn_protocol::{JobAssignment, Response};
 use icn_types::{Cid, StandardJobStatus, codec};
 
-use crate::config::Cheat;
+use crate::config::{Cheat, Pipeline};
 use crate::node::About;
 use crate::world::World;
 
@@ -141,7 +141,7 @@ impl World {
         let Some(memory) = node.machines.as_ref().and_then(|machines| machines.originator.job(job)) else {
             return;
         };
-        if self.config.pipeline == crate::config::Pipeline::InOrder && memory.status.is_final() {
+        if self.config.pipeline == Pipeline::InOrder && memory.status.is_final() {
             let durable = node.disk.jobs.get(job).and_then(ending);
             let told = ending(memory);
             // A later effect may have changed memory again only on the way to an end, never after it.
@@ -166,7 +166,9 @@ impl World {
                 self.watch.ensure(known, || format!("n{at} announces a receipt that its disk does not have"));
             }
             RequestId::Cancel { job, .. } => {
-                let known = node.disk.jobs.get(job).is_some_and(|record| record.cancelled.is_some());
+                // A cancellation that a crash forgets only hands the job back.
+                let known = self.config.pipeline == Pipeline::PerEvent
+                    || node.disk.jobs.get(job).is_some_and(|record| record.cancelled.is_some());
                 self.watch
                     .ensure(known, || format!("n{at} cancels what its disk does not know as cancelled"));
             }
@@ -180,7 +182,7 @@ impl World {
 
     /// A job is on its originator's disk before anybody hears of it.
     pub(crate) fn watch_publish(&mut self, at: usize, topic: &str, bytes: &[u8]) {
-        if topic != icn_protocol::topics::JOBS || self.config.pipeline == crate::config::Pipeline::PerEvent {
+        if topic != icn_protocol::topics::JOBS || self.config.pipeline == Pipeline::PerEvent {
             return;
         }
         let Some(node) = self.nodes.get(at) else { return };

@@ -66,15 +66,6 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     serde_ipld_dagcbor::from_slice(bytes).map_err(|error| CodecError::Shape(error.to_string()))
 }
 
-/// Reads a type out of a value that was decoded already.
-///
-/// # Errors
-///
-/// [`CodecError::Shape`] when a field is missing or of another kind.
-pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
-    ipld_core::serde::from_ipld(value).map_err(|error| CodecError::Shape(error.to_string()))
-}
-
 /// Turns a type into a value.
 ///
 /// # Errors

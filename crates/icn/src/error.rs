@@ -237,7 +237,7 @@ mod tests {
             check(Failed, Some(end), None, Some(end.as_str()), 125);
         }
         check(Failed, None, None, Some("refused-by-all"), 126);
-        check(Failed, None, None, Some("no_executor"), 125);
+        check(Failed, None, None, Some("no_executor"), 126);
         check(Cancelled, Some(End::Cancelled), None, None, 130);
         check(Cancelled, None, None, None, 130);
     }

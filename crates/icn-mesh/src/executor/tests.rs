@@ -298,3 +298,50 @@ fn a_price_goes_from_the_bid_into_the_receipt() {
     let _ = executor.handle(at(2), ExecutorEvent::Ended { job, epoch: 1, report });
     assert_eq!(executor.execution(&job).unwrap().receipt.as_ref().unwrap().price, Some(hours(3)));
 }
+
+/// Sends the update that is due and gives its number.
+fn beat(executor: &mut Executor, now: Now, job: Cid) -> u64 {
+    let sequence = executor.executions.get(&job).unwrap().live.beat.unwrap();
+    let effects = executor.handle(now, ExecutorEvent::Fired(Timer::Beat { job, epoch: 1, sequence }));
+    assert!(matches!(sent(&effects), Some(Message::JobStatusUpdateV1(_))));
+    sequence
+}
+
+fn status_answered(
+    executor: &mut Executor,
+    now: Now,
+    job: Cid,
+    sequence: u64,
+    answer: Answer,
+) -> Vec<Effect> {
+    let request = RequestId::Status { job, epoch: 1, sequence };
+    executor.handle(now, ExecutorEvent::Answered { request, answer })
+}
+
+#[test]
+fn a_lease_is_counted_from_sending_the_update_that_renewed_it() {
+    let mut executor = executor();
+    let (job, _) = announced(&mut executor, at(0), 1);
+    let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    let sequence = beat(&mut executor, at(4), job);
+    let ack = Answer::Response(icn_protocol::Response::Ack);
+    assert_eq!(status_answered(&mut executor, at(8), job, sequence, ack), []);
+    let ends = || ExecutorEvent::Fired(Timer::LeaseEnds { job, epoch: 1 });
+    let effects = executor.handle(at(11), ends());
+    assert!(matches!(effects.as_slice(), [Effect::Wake { after, .. }] if *after == Duration::from_secs(3)));
+    assert_eq!(executor.handle(at(14), ends()), [Effect::Stop { job, epoch: 1 }]);
+    assert_eq!(executor.handle(at(15), ends()), [], "it is stopped once");
+}
+
+#[test]
+fn an_executor_stops_when_it_hears_that_its_lease_is_over() {
+    for (code, stops) in [("wrong_epoch", true), ("unknown_job", true), ("busy", false), ("stale", false)] {
+        let mut executor = executor();
+        let (job, _) = announced(&mut executor, at(0), 1);
+        let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+        let sequence = beat(&mut executor, at(2), job);
+        let refused = Answer::Response(icn_protocol::Response::refused(code.to_owned().into(), ""));
+        let effects = status_answered(&mut executor, at(2), job, sequence, refused);
+        assert_eq!(effects.contains(&Effect::Stop { job, epoch: 1 }), stops, "{code}");
+    }
+}

@@ -340,3 +340,76 @@ fn refusals_do_not_begin_the_time_of_bidding_anew() {
     let _ = originator.handle(at(600), OriginatorEvent::Fired(Timer::BiddingFails { job }));
     assert_eq!(originator.job(&job).unwrap().failure.as_ref().unwrap().code, "no_executor");
 }
+
+/// The receipt of executor 2 for an assignment of the job.
+fn receipt_of(originator: &Originator, job: &Cid, epoch: usize) -> Box<icn_protocol::ExecutionReceipt> {
+    let record = originator.job(job).unwrap();
+    let assignment = &record.assignments[epoch - 1];
+    let params = Params::from_bytes(&record.params).unwrap();
+    let none = || "none".to_owned();
+    Box::new(icn_protocol::ExecutionReceipt {
+        announcement_id: *job,
+        assignment_cid: assignment.cid,
+        lease_epoch: assignment.epoch,
+        job_params_cid: params.cid(),
+        originator_did: key(1).did(),
+        executor_did: assignment.executor,
+        status: StandardJobStatus::CompletedSuccessfully,
+        end: icn_types::End::Exit,
+        exit_code: Some(0),
+        error: None,
+        wasm_cid: params.wasm_cid,
+        stdin_cid: None,
+        input_cids: Vec::new(),
+        output_cids: Vec::new(),
+        fuel_used: 1,
+        memory_peak_bytes: 1,
+        host_calls: BTreeMap::new(),
+        started_at: at(0).at,
+        finished_at: at(1).at,
+        stages_us: BTreeMap::new(),
+        price: None,
+        runtime: icn_protocol::RuntimeInfo {
+            engine: none(),
+            version: none(),
+            profile: none(),
+            mode: icn_types::Mode::Canonical,
+        },
+        anchors: Vec::new(),
+    })
+}
+
+#[test]
+fn a_receipt_of_an_earlier_lease_of_the_same_executor_is_not_paid() {
+    let (mut originator, job) = running();
+    let _ = originator.handle(at(11), lease_check(job, 1));
+    // The same executor again, and then what it made under its first lease.
+    let _ = bids(&mut originator, job, 2, 1, at(12));
+    let _ = originator.handle(at(12), update(job, 2, 2, 1, JobStatus::Running));
+    let fetched = |originator: &Originator, epoch: usize, name: &[u8]| OriginatorEvent::ReceiptFetched {
+        job,
+        cid: Cid::of_dag_cbor(name),
+        executor: key(2).did(),
+        result: Ok(receipt_of(originator, &job, epoch)),
+    };
+    assert_eq!(answer(&originator.handle(at(13), available(job, 2, b"first"))).as_deref(), Some("ack"));
+    let event = fetched(&originator, 1, b"first");
+    let _ = originator.handle(at(13), event);
+    let record = originator.job(&job).unwrap();
+    assert_eq!((record.status, record.receipt_cid), (StandardJobStatus::Running, None));
+    let receipts: Vec<Option<Cid>> = record.assignments.iter().map(|assignment| assignment.receipt).collect();
+    assert_eq!(receipts, [Some(Cid::of_dag_cbor(b"first")), None]);
+    // Its current lease goes on, and its receipt counts.
+    assert_eq!(answer(&originator.handle(at(14), available(job, 2, b"second"))).as_deref(), Some("ack"));
+    let event = fetched(&originator, 2, b"second");
+    let _ = originator.handle(at(14), event);
+    let record = originator.job(&job).unwrap();
+    assert_eq!(record.status, StandardJobStatus::CompletedSuccessfully);
+    assert_eq!(record.receipt_cid, Some(Cid::of_dag_cbor(b"second")));
+    // Nothing that comes after the end changes it.
+    let before = record.clone();
+    for event in [available(job, 2, b"third"), fetched(&originator, 1, b"first"), lease_check(job, 2)] {
+        let _ = originator.handle(at(15), event);
+    }
+    assert_eq!(originator.job(&job).unwrap(), &before);
+}
