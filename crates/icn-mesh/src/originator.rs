@@ -40,7 +40,7 @@ pub struct OriginatorConfig {
     pub assignment_patience: Duration,
     /// How often an assignment is sent before its executor counts as silent.
     pub assignment_tries: u32,
-    /// How many assignments a job may have before it fails, not counting those that were refused.
+    /// How many assignments a job may have before it fails, not counting those that were refused or never sent.
     pub assignments_max: u64,
     /// How long a job waits for an executor before it fails.
     pub bidding_duration: Duration,

@@ -64,7 +64,7 @@ pub struct BidRecord {
     /// Why it cannot be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ineligible: Option<String>,
-    /// What became of it once chosen: `assigned`, `accepted`, `refused: …`, `silent`, `lost`.
+    /// What became of it once chosen: `assigned`, `accepted`, `kept`, `refused: …`, `unreachable`, `silent`, `lost`, `broken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
 }

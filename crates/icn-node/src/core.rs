@@ -293,7 +293,7 @@ impl Core {
     }
 
     /// Writes without having anything wait for it.
-    fn note(&self, writes: Vec<icn_mesh::Persist>) {
+    fn note(&self, writes: Vec<Persist>) {
         let node = Arc::clone(&self.node);
         let mut writing: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
             let written = match batch_of(&node, &writes) {
@@ -311,7 +311,7 @@ impl Core {
 
     async fn enqueue(
         &mut self,
-        write: Option<Vec<icn_mesh::Persist>>,
+        write: Option<Vec<Persist>>,
         effects: Vec<Effect>,
         submitted: Option<(Cid, oneshot::Sender<Result<Cid, SubmitFailure>>)>,
     ) {
@@ -359,7 +359,7 @@ impl Core {
 
 /// Makes writes durable. A full disk holds everything behind them back until there is room: nothing is lost, and nothing
 /// is said that was not written down.
-async fn write_down(node: &Arc<Node>, writes: Vec<icn_mesh::Persist>, retry: bool) -> Result<(), StoreError> {
+async fn write_down(node: &Arc<Node>, mut writes: Vec<Persist>, retry: bool) -> Result<(), StoreError> {
     loop {
         let result = match batch_of(node, &writes) {
             Ok(batch) => node.db.commit(batch).await,
@@ -369,6 +369,7 @@ async fn write_down(node: &Arc<Node>, writes: Vec<icn_mesh::Persist>, retry: boo
             Err(error) if retry && error.is_full() => {
                 tracing::error!(error = %error, "the node waits for disk space");
                 tokio::time::sleep(Duration::from_secs(1)).await;
+                freshen(node, &mut writes);
             }
             Err(error) if retry => {
                 // A store that failed accepts nothing more; only a new start can bring it back.
@@ -379,6 +380,28 @@ async fn write_down(node: &Arc<Node>, writes: Vec<icn_mesh::Persist>, retry: boo
                 std::future::pending::<()>().await;
             }
             other => return other,
+        }
+    }
+}
+
+/// Brings records that had to wait up to date: what was written meanwhile must not be overwritten by something older.
+fn freshen(node: &Node, writes: &mut [Persist]) {
+    let machines = node.machines();
+    for write in writes {
+        match write {
+            Persist::Job(record) => {
+                if let Some(newest) = machines.originator.job(&record.id) {
+                    **record = newest.clone();
+                }
+            }
+            Persist::Execution(record) => {
+                if let Some(newest) =
+                    machines.executor.as_ref().and_then(|executor| executor.execution(&record.job))
+                {
+                    **record = newest.clone();
+                }
+            }
+            Persist::Offer(_) | Persist::OfferGone(_) | Persist::Block { .. } => {}
         }
     }
 }

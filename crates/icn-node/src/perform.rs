@@ -124,8 +124,12 @@ async fn ask(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Answer {
                 RequestError::NotConnected { .. }
                 | RequestError::Refused
                 | RequestError::TooLarge
-                | RequestError::Unsupported
-                | RequestError::Full => Answer::Unsent,
+                | RequestError::Unsupported => Answer::Unsent,
+                // Too much waits for this peer: another peer would not be better, a moment later would.
+                RequestError::Full => {
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    Answer::Silent
+                }
                 RequestError::Timeout | RequestError::Closed(_) | RequestError::Shutdown => Answer::Silent,
             }
         }

@@ -24,7 +24,7 @@ impl Originator {
             return self.fail(now, id, "cancelled", reason);
         }
         let epoch = job.record.epoch() + 1;
-        // Who is busy by now and says so has done no harm; the bound on bids bounds this as well.
+        // Who is busy by now and says so, or cannot be reached, has done no harm; the bound on bids bounds this as well.
         let refused = job.record.bids.iter().filter(|bid| is_refused(bid)).count() as u64;
         if epoch.saturating_sub(refused) > assignments_max {
             let message = format!("{assignments_max} assignments did not lead to a receipt that holds");
@@ -282,7 +282,7 @@ impl Originator {
 }
 
 fn is_refused(bid: &BidRecord) -> bool {
-    bid.outcome.as_ref().is_some_and(|outcome| outcome.starts_with("refused"))
+    bid.outcome.as_ref().is_some_and(|outcome| outcome.starts_with("refused") || outcome == "unreachable")
 }
 
 /// Writes to the bid behind the current assignment what became of it.

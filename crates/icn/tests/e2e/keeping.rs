@@ -93,7 +93,9 @@ fn a_full_disk_is_said_and_survived() {
 fn a_disk_that_fills_up_loses_nothing() {
     let world = World::new();
     let Some(disk) = Disk::mount(&world.path("disk"), 96) else {
-        eprintln!("skipped: this user may not mount a disk; the test above asks for a reserve that no disk has");
+        eprintln!(
+            "skipped: this user may not mount a disk; the test above asks for a reserve that no disk has"
+        );
         return;
     };
     let mut a = world.node("disk/a").start();
@@ -102,7 +104,8 @@ fn a_disk_that_fills_up_loses_nothing() {
     let full = |ran: &crate::world::Ran| ran.stderr.contains("disk") || ran.stderr.contains("space");
 
     // More than there is room for: what has arrived before it is told may go again, nothing else is touched.
-    let bytes: Vec<u8> = (0..30_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..30_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let large = world.file("large", bytes);
     let ran = a.icn(&["add", &large]).code(1);
     assert!(full(&ran), "{}", ran.stderr);

@@ -14,6 +14,9 @@ use crate::node::{Node, PATIENCE};
 use crate::rogue::{Rogue, now, wrap};
 use crate::world::{World, wait_for};
 
+/// Makes bytes to be sent by a rogue.
+type Forge<'a> = &'a dyn Fn(&Rogue) -> Vec<u8>;
+
 fn word(response: &Response) -> &str {
     match response {
         Response::Ack => "Ack",
@@ -43,7 +46,7 @@ fn each_wrong_message_gets_its_refusal() {
         let interest = JobInterest { announcement_id: job, executor_did: rogue.did(), timestamp: at };
         sign(interest, &rogue.key).unwrap()
     };
-    let check = |expected: &str, bytes: &dyn Fn(&Rogue) -> Vec<u8>| {
+    let check = |expected: &str, bytes: Forge<'_>| {
         assert_eq!(answer(&a, bytes), expected);
     };
 
@@ -121,7 +124,7 @@ fn wrong_gossip_goes_nowhere(world: &World, a: &Node) {
     beyond.until_knows(1, 0);
     let refused = |code: &str| format!("messages_refused_total{{code=\"{code}\"}}");
     let wasm = Cid::of_raw(b"module");
-    let cases: [(&str, &dyn Fn(&Rogue) -> Vec<u8>); 6] = [
+    let cases: [(&str, Forge<'_>); 6] = [
         ("malformed", &|_| b"not cbor".to_vec()),
         ("malformed", &|_| vec![0xa1; 200_000]),
         ("unknown_variant", &|rogue| wrap("JobAnnouncementV9", announcement(rogue, wasm, 1).inner())),
