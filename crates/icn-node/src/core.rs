@@ -14,7 +14,7 @@ use futures::stream::{FuturesOrdered, StreamExt as _};
 use icn_identity::Ed25519Verifier;
 use icn_mesh::{
     Effect, ExecutionRecord, Executor, ExecutorEvent, JobRecord, OfferRecord, Originator, OriginatorEvent,
-    Submission, SubmitError, Timer,
+    Persist, Submission, SubmitError, Timer,
 };
 use icn_obs::Metrics;
 use icn_protocol::ReplayGuard;
