@@ -133,15 +133,18 @@ async fn answer(mut swarm: Swarm<Behaviour<Raw>>) {
 async fn round_trip(swarm: &mut Swarm<Behaviour<Raw>>, peer: &PeerId, request: Vec<u8>) -> Result<()> {
     let id = swarm.behaviour_mut().send_request(peer, request);
     loop {
-        match swarm.select_next_some().await {
-            SwarmEvent::Behaviour(Event::Message {
-                message: Message::Response { request_id, .. }, ..
-            }) if request_id == id => return Ok(()),
-            SwarmEvent::Behaviour(Event::OutboundFailure { error, .. }) => {
-                return Err(error).context("a request on loopback");
+        let event = swarm.select_next_some().await;
+        if let SwarmEvent::Behaviour(Event::Message {
+            message: Message::Response { request_id, .. }, ..
+        }) = event
+        {
+            if request_id == id {
+                return Ok(());
             }
-            SwarmEvent::ConnectionClosed { .. } => bail!("the connection on loopback was closed"),
-            _ => {}
+        } else if let SwarmEvent::Behaviour(Event::OutboundFailure { error, .. }) = event {
+            return Err(error).context("a request on loopback");
+        } else if let SwarmEvent::ConnectionClosed { .. } = event {
+            bail!("the connection on loopback was closed");
         }
     }
 }

@@ -67,6 +67,21 @@ impl Limits {
         })
     }
 
+    /// Measures the disk again: what others write can make it ten times slower from one second to the next, so that a
+    /// figure says something only beside the disk of the same moment.
+    ///
+    /// # Errors
+    ///
+    /// When `dir` cannot be written to.
+    pub fn disk_now(&self, each: Duration, dir: &Path) -> Result<Self> {
+        let now = fdatasync(each, dir)?;
+        Ok(Self {
+            fdatasyncs_per_second: now.per_second(),
+            fdatasync_us: now.quantile_us(0.5),
+            ..self.clone()
+        })
+    }
+
     /// Returns the limits as a section of the report.
     pub fn section(&self) -> Section {
         let mut section = Section::new("limits of the machine");

@@ -8,7 +8,7 @@ use icn_bench::measure::Samples;
 use icn_bench::report::{Row, Section, Unit};
 use icn_identity::{Ed25519Verifier, Keypair};
 use icn_protocol::{DIRECT_BYTES_MAX, Incoming, JobBid};
-use icn_types::{Cid, Timestamp};
+use icn_types::{Cid, Duration, Timestamp};
 
 /// Measures a bid on its way out and in, beside the bare signature.
 pub(crate) fn measure(context: &Context) -> Result<Section> {
@@ -51,7 +51,7 @@ fn bid(keypair: &Keypair) -> JobBid {
         price: None,
         region: None,
         timestamp: at,
-        bid_expires_at: Some(at),
+        bid_expires_at: Some(at.plus(Duration::from_secs(300))),
         available_resources: None,
         queue_depth: Some(3),
         estimated_start_ms: None,

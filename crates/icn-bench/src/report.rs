@@ -174,6 +174,9 @@ fn rule(width: usize) -> String {
 
 /// Prints a number with as many places as a reader can use: three figures, thousands set apart.
 fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     if value < 100.0 {
         return format!(
             "{value:.*}",
@@ -204,6 +207,7 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         let check = |value, expected| assert_eq!(number(value), expected);
+        check(0.0, "0");
         check(0.1234, "0.123");
         check(1.234, "1.23");
         check(12.34, "12.3");

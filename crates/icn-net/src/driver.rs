@@ -66,6 +66,8 @@ pub(crate) struct Driver {
     asking: HashMap<OutboundRequestId, Answer<Result<Bytes, RequestError>>>,
     queries: HashMap<kad::QueryId, Query>,
     dials: Dials,
+    /// Peers that are dialled once their last connection has ended, and where they were seen.
+    again: HashMap<PeerId, libp2p::Multiaddr>,
     blame: Blame,
 }
 
@@ -99,6 +101,7 @@ impl Driver {
             serving: HashMap::new(),
             asking: HashMap::new(),
             queries: HashMap::new(),
+            again: HashMap::new(),
             blame: Blame::default(),
         }
     }

@@ -86,6 +86,44 @@ async fn a_message_is_delivered_once_and_a_dropped_verdict_forwards_nothing() {
     .await;
 }
 
+/// A process was killed and started again before its neighbours noticed. They took its new connection for a second one of
+/// the old process, never told it what they subscribe to, and never heard of its jobs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_comes_back_unnoticed_is_told_everything_anew() {
+    within(30, async {
+        let keypair = icn_net::Keypair::generate_ed25519();
+        let mut b = Node::start(|_| {}).await;
+        let (name, address) = (keypair.clone(), b.address());
+        let (killed, kill) = std::sync::mpsc::channel::<()>();
+        let process = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let before = runtime.block_on(async {
+                let before = Node::start(|config| config.keypair = name).await;
+                before.net.dial(address).await.unwrap();
+                before
+            });
+            let _ = kill.recv();
+            // Nothing is closed, nobody is told.
+            std::mem::forget(before);
+            runtime.shutdown_background();
+        });
+        b.next(|event| matches!(event, Event::Subscribed { .. }).then_some(())).await;
+        // Two connections of one moment may be two dials of one process: the old one has to be older than that.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        killed.send(()).unwrap();
+        process.join().unwrap();
+        let mut after = Node::start(|config| {
+            config.keypair = keypair;
+            config.peers = vec![b.address()];
+        })
+        .await;
+        after.next(|event| if let Event::Subscribed { peer, .. } = event { Some(peer) } else { None }).await;
+        after.net.publish(TOPIC, Bytes::from_static(b"still here")).await.unwrap();
+        assert_eq!(&message(&mut b).await.1[..], b"still here");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_waits_for_its_first_reader() {
     within(30, async {

@@ -38,7 +38,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Takes the parts from the limits; `http_us` is one request to a node's API that costs the node nothing.
     pub(super) fn measure(context: &Context, http_us: f64) -> Result<Self> {
-        let limits = &context.limits;
+        let limits = context.limits.disk_now(context.plan.each, &context.dir)?;
         Ok(Self {
             made_us: f64::from(SIGNATURES_MADE) * 1e6 / limits.signs_per_second,
             checked_us: f64::from(SIGNATURES_CHECKED) * 1e6 / limits.verifies_per_second,

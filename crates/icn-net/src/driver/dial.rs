@@ -92,7 +92,7 @@ impl Driver {
         }
     }
 
-    fn dial_peer(&mut self, peer: PeerId) {
+    pub(super) fn dial_peer(&mut self, peer: PeerId) {
         let addresses = self.shared.with_book(|book| book.addresses(&peer));
         let options = DialOpts::peer_id(peer)
             .addresses(addresses)

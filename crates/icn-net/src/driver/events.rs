@@ -16,7 +16,9 @@ use crate::start::with_peer;
 
 /// Two connections that come up within so long were dialled at the same time; an older one belongs to a peer that has
 /// been restarted or has lost it.
-const SIMULTANEOUS: Duration = Duration::from_secs(3);
+const SIMULTANEOUS: Duration = Duration::from_secs(1);
+/// Nor does a peer that is connected dial the same way again: it has been restarted.
+const DOUBLED: Duration = Duration::from_millis(300);
 /// Addresses taken from what a peer says about itself.
 const IDENTIFY_ADDRESSES_MAX: usize = 16;
 /// The longest agent version that is kept, in characters.
@@ -116,14 +118,15 @@ impl Driver {
         let connection = Connection { id, address: address.clone(), direction, since: Instant::now() };
         let (is_first, stale, count) = self.shared.with_peers(|peers| {
             let state = peers.entry(peer).or_default();
-            let is_stale = |old: &&Connection| old.since.elapsed() > SIMULTANEOUS;
-            let stale: Vec<ConnectionId> =
-                state.connections.iter().filter(is_stale).map(|old| old.id).collect();
+            let stale = state.connections.iter().any(|old| {
+                let limit = if old.direction == direction { DOUBLED } else { SIMULTANEOUS };
+                old.since.elapsed() > limit
+            });
             state.connections.push(connection);
             (state.connections.len() == 1, stale, peers.len())
         });
-        for old in stale {
-            self.swarm.close_connection(old);
+        if stale {
+            self.start_over(peer, &address);
         }
         if direction == Direction::Outbound {
             self.shared.with_book(|book| book.reached(peer, address));
@@ -133,6 +136,17 @@ impl Driver {
             self.notify(Event::PeerConnected { peer, did: did_of(&peer) });
         }
         self.on_dialled(peer, id);
+    }
+
+    /// Ends all connections to a peer that has been restarted, and makes a new one.
+    ///
+    /// Protocols tell a peer what it must know (gossipsub its subscriptions) on its first connection only. To a new
+    /// process under an old name they would tell nothing as long as the old connection counts.
+    fn start_over(&mut self, peer: PeerId, address: &Multiaddr) {
+        tracing::debug!(%peer, "a peer came back while its old connection was still up: starting over");
+        self.again.insert(peer, address.clone());
+        // An error says that it has left already.
+        let _ = self.swarm.disconnect_peer_id(peer);
     }
 
     fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32) {
@@ -150,6 +164,10 @@ impl Driver {
             self.shared.limits.left(peer);
             self.exchange.disconnected(peer);
             self.notify(Event::PeerDisconnected { peer });
+            if let Some(address) = self.again.remove(&peer) {
+                self.shared.with_book(|book| book.add(peer, vec![address]));
+                self.dial_peer(peer);
+            }
         }
     }
 

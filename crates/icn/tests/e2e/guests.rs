@@ -19,7 +19,7 @@ pub(crate) fn hostile(world: &World, name: &str) -> String {
     world.file(&format!("{name}.wasm"), bytes)
 }
 
-/// Makes a guest that counts down from `rounds` and then says so. Ten billion rounds are about four seconds of work.
+/// Makes a guest that counts down from `rounds` and then says so. A billion rounds are about a second of work.
 pub(crate) fn counting(world: &World, rounds: u64) -> String {
     let text = format!(
         r#"(module
