@@ -66,7 +66,7 @@ impl Default for OriginatorConfig {
             reannounce: Duration::from_secs(120),
             bids_max: 256,
             open_max: 10_000,
-            refetches_max: 8,
+            refetches_max: 5,
         }
     }
 }

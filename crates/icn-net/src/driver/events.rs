@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use libp2p::core::ConnectedPoint;
-use libp2p::swarm::{ConnectionId, DialError, ListenError, SwarmEvent};
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns};
 
 use super::Driver;
@@ -32,8 +32,9 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.on_closed(peer_id, connection_id, num_established);
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+                let is_lost = matches!(cause, Some(ConnectionError::IO(_)));
+                self.on_closed(peer_id, connection_id, num_established, is_lost);
             }
             SwarmEvent::OutgoingConnectionError { peer_id, connection_id, error } => {
                 if matches!(error, DialError::Denied { .. }) {
@@ -149,7 +150,16 @@ impl Driver {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32) {
+    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32, is_lost: bool) {
+        let other = self.shared.with_peers(|peers| {
+            let others = &peers.get(&peer)?.connections;
+            others.iter().find(|other| other.id != id).map(|other| other.address.clone())
+        });
+        // One of two broke without a word: its process has ended, and the other is its successor's, too soon after it to
+        // be told from a second dial.
+        if let (true, Some(address)) = (is_lost && left > 0, other) {
+            self.start_over(peer, &address);
+        }
         let count = self.shared.with_peers(|peers| {
             if let Some(state) = peers.get_mut(&peer) {
                 state.connections.retain(|connection| connection.id != id);
