@@ -52,7 +52,12 @@ fn main() -> ExitCode {
         Task::Check => check::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench { arguments } => {
-            shell::run(cargo(["run", "--release", "--package", "icn-bench", "--"]).args(arguments))
+            // Both in one build: apart, their features differ and half of the dependencies are built twice.
+            let packages = ["--package", "icn", "--package", "icn-bench"];
+            shell::run(cargo(["build", "--release"]).args(packages)).and_then(|()| {
+                let program = shell::built("release", "icn-bench");
+                shell::run(std::process::Command::new(program).args(arguments))
+            })
         }
         Task::Docs { check } => docs::run(check),
     });

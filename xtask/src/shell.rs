@@ -1,7 +1,7 @@
 //! Running other programs.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -49,6 +49,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed ({})", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something that is not UTF-8"))
+}
+
+/// Returns where cargo puts a program that it builds.
+pub(crate) fn built(profile: &str, program: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    target.join(profile).join(program)
 }
 
 /// Tells whether cargo knows the subcommand.

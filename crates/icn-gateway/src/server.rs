@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,12 @@ pub async fn serve(
     let shared =
         Shared { node, token: token.into(), bound: listener.local_addr()?, closing: closing.clone() };
     let announced = closing.clone();
+    // An answer must not wait for the asker's acknowledgement of the one before (Nagle's algorithm).
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
     let server = axum::serve(listener, table(shared)).with_graceful_shutdown(async move {
         shutdown.await;
         announced.cancel();

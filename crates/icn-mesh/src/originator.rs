@@ -298,6 +298,7 @@ impl Originator {
             version: 1,
             id,
             params: params.bytes().to_vec(),
+            description: params.description.clone(),
             remote,
             submitted_at: now.at,
             state: JobStatus::PendingAnnouncement,

@@ -115,6 +115,9 @@ pub struct JobRecord {
     /// The parameters as they were announced.
     #[serde(with = "serde_bytes")]
     pub params: Vec<u8>,
+    /// What the parameters say for people, kept apart so that showing a job needs no decoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Whether this node's own executor stays out of it.
     pub remote: bool,
     /// When it was submitted.

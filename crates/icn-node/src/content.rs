@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use icn_net::PeerId;
 use icn_runtime::Blob;
 use icn_store::unixfs::{Added, Builder, Reader, UnixFsError, Walk};
-use icn_store::{Block, Blocks, StoreError};
+use icn_store::{Batch, Block, Blocks, StoreError};
 use icn_types::{Cid, DAG_PB, RAW};
 
 use crate::core::{Node, lock};
@@ -109,6 +109,7 @@ pub(crate) async fn fetch_file(
 ) -> Result<u64, ContentError> {
     let not_a_file = |source| ContentError::NotAFile { cid: root, source };
     let mut walk = Walk::new(root);
+    let mut writing = None;
     while !walk.is_done() {
         let mut wanted = Vec::new();
         while wanted.len() < WINDOW
@@ -124,17 +125,42 @@ pub(crate) async fn fetch_file(
             }
         }
         let fetched = fetch_blocks(node, wanted, providers).await?;
-        for (cid, block) in fetched {
-            walk.supply(&cid, &block).map_err(not_a_file)?;
+        for (cid, block) in &fetched {
+            walk.supply(cid, block).map_err(not_a_file)?;
         }
+        // These are written while the next ones are on their way.
+        written(writing.replace(store(node, fetched)?)).await?;
         if let Some(bytes) = walk.file_size().filter(|bytes| *bytes > bytes_max) {
             return Err(ContentError::TooLarge { cid: root, bytes, bytes_max });
         }
     }
+    written(writing).await?;
     Ok(walk.file_size().unwrap_or(0))
 }
 
-/// Fetches blocks and stores them.
+type Writing = tokio::task::JoinHandle<Result<(), StoreError>>;
+
+/// Begins to write fetched blocks. They are durable with the next commit: what relies on them comes after them, and what
+/// is lost before can be fetched again.
+fn store(node: &Node, fetched: Vec<(Cid, Bytes)>) -> Result<Writing, StoreError> {
+    let blocks =
+        fetched.into_iter().map(|(cid, bytes)| Block::check(cid, bytes)).collect::<Result<Vec<_>, _>>()?;
+    let (store, db) = (node.blocks.clone(), node.db.clone());
+    Ok(tokio::task::spawn_blocking(move || {
+        let mut batch = Batch::new();
+        store.put_in(&mut batch, blocks)?;
+        db.commit_relaxed(batch)
+    }))
+}
+
+async fn written(writing: Option<Writing>) -> Result<(), StoreError> {
+    match writing {
+        Some(writing) => writing.await.unwrap_or(Err(StoreError::Closed)),
+        None => Ok(()),
+    }
+}
+
+/// Fetches blocks, checked against their names.
 async fn fetch_blocks(
     node: &Node,
     wanted: Vec<Cid>,
@@ -152,9 +178,6 @@ async fn fetch_blocks(
             None => return Err(unavailable(first, "the network was shut down".into())),
         }
     }
-    let stored: Result<Vec<Block>, StoreError> =
-        fetched.iter().map(|(cid, bytes)| Block::check(*cid, bytes.clone())).collect();
-    node.blocks.put_many_async(stored?).await?;
     Ok(fetched)
 }
 
@@ -163,11 +186,12 @@ pub(crate) async fn block(node: &Node, cid: Cid, providers: &[PeerId]) -> Result
     if let Some(bytes) = node.blocks.get(&cid)? {
         return Ok(bytes);
     }
-    let mut fetched = fetch_blocks(node, vec![cid], providers).await?;
-    fetched
-        .pop()
-        .map(|(_, bytes)| bytes)
-        .ok_or_else(|| ContentError::Unavailable { cid, reason: "nobody answered".into() })
+    let fetched = fetch_blocks(node, vec![cid], providers).await?;
+    let Some((_, bytes)) = fetched.first().cloned() else {
+        return Err(ContentError::Unavailable { cid, reason: "nobody answered".into() });
+    };
+    written(Some(store(node, fetched)?)).await?;
+    Ok(bytes)
 }
 
 /// A file of the store, read where the guest asks for it.

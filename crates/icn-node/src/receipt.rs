@@ -192,7 +192,10 @@ pub(crate) async fn find(node: &Node, cid: Cid) -> Option<Bytes> {
 }
 
 /// How many receipts are being offered to the DHT at once; in a flood of jobs the rest is found directly.
-const PROVIDING_MAX: usize = 8;
+const PROVIDING_MAX: usize = 2;
+
+/// How long each keeps its place at least, so that a flood of jobs does not become a flood of the DHT.
+const PROVIDING_PAUSE: Duration = Duration::from_millis(100);
 
 static PROVIDING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(PROVIDING_MAX);
 
@@ -214,6 +217,7 @@ pub(crate) fn provide(node: &Arc<Node>, cid: Cid, bytes: Vec<u8>) {
         };
         // A slow network must not hold the places of later receipts for long.
         drop(tokio::time::timeout(Duration::from_secs(10), offering).await);
+        tokio::time::sleep(PROVIDING_PAUSE).await;
     });
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn of_job(record: &JobRecord, me: Did) -> Job {
     let base = Job {
         id: record.id,
         role: "originator".into(),
-        description: description(&record.params),
+        description: record.description.clone(),
         status: record.status,
         p2p_status: record.state.as_str().to_owned(),
         originator: me,
