@@ -217,6 +217,8 @@ pub struct JobRequest {
     pub remote: bool,
     /// Only these executors; empty means any.
     pub allowed_executors: Vec<Did>,
+    /// Only executors that have this much.
+    pub resources_required: icn_types::Resources,
     /// `fast` gives up replayability for speed.
     pub mode: icn_types::Mode,
 }

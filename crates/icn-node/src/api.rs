@@ -161,16 +161,16 @@ impl api::Node for Face {
             return Ok((content, Box::pin(futures::stream::once(async move { Ok(bytes) }))));
         }
         let len = content.bytes;
-        let reader = icn_store::unixfs::Reader::new(cid);
-        let stream =
-            futures::stream::try_unfold((node, reader, 0_u64), move |(node, mut reader, at)| async move {
-                if at >= len {
-                    return Ok(None);
-                }
-                let chunk = next_chunk(&node, &mut reader, at).await?;
-                let next = at + chunk.len() as u64;
-                if chunk.is_empty() { Ok(None) } else { Ok(Some((chunk, (node, reader, next)))) }
-            });
+        let ahead = (!content.local).then(|| Ahead::begin(&node, cid));
+        let state = (node, icn_store::unixfs::Reader::new(cid), ahead, 0_u64);
+        let stream = futures::stream::try_unfold(state, move |(node, mut reader, ahead, at)| async move {
+            if at >= len {
+                return Ok(None);
+            }
+            let chunk = next_chunk(&node, &mut reader, ahead.as_ref(), at).await?;
+            let next = at + chunk.len() as u64;
+            if chunk.is_empty() { Ok(None) } else { Ok(Some((chunk, (node, reader, ahead, next)))) }
+        });
         Ok((content, Box::pin(stream)))
     }
 
@@ -362,14 +362,49 @@ impl Face {
     }
 }
 
+/// A whole file on its way here, many blocks at a time, ahead of the one who reads it. Ends with the reader.
+struct Ahead(tokio::task::JoinHandle<()>);
+
+impl Ahead {
+    fn begin(node: &Arc<Node>, cid: Cid) -> Self {
+        let node = Arc::clone(node);
+        Self(tokio::spawn(async move {
+            if let Err(error) = content::fetch_file(&node, cid, &[], u64::MAX).await {
+                tracing::debug!(%cid, error = %error, "a file was not fetched ahead of its reader");
+            }
+        }))
+    }
+
+    /// Waits until a block is here, or the fetch is over.
+    async fn wait_for(&self, node: &Node, cid: &Cid) {
+        while !self.0.is_finished() && !node.blocks.has(cid).unwrap_or(true) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Reads on in a file, fetching the next part of it when it is not here.
-async fn next_chunk(node: &Node, reader: &mut icn_store::unixfs::Reader, at: u64) -> std::io::Result<Bytes> {
+async fn next_chunk(
+    node: &Node,
+    reader: &mut icn_store::unixfs::Reader,
+    ahead: Option<&Ahead>,
+    at: u64,
+) -> std::io::Result<Bytes> {
     use icn_store::unixfs::Step;
     loop {
         match reader.step(at).map_err(std::io::Error::other)? {
             Step::Data(bytes) => return Ok(bytes),
             Step::End => return Ok(Bytes::new()),
             Step::Need(cid) => {
+                if let Some(ahead) = ahead {
+                    ahead.wait_for(node, &cid).await;
+                }
                 let block = content::block(node, cid, &[]).await.map_err(std::io::Error::other)?;
                 reader.supply(&cid, &block).map_err(std::io::Error::other)?;
             }
@@ -406,7 +441,7 @@ fn params_of(request: JobRequest) -> Result<(MeshJobParams, bool), Problem> {
             .into_iter()
             .map(|input| NamedCid { name: input.name, cid: input.cid })
             .collect(),
-        resources_required: icn_types::ResourceProfile::default(),
+        resources_required: icn_types::ResourceProfile(request.resources_required),
         timeout_seconds: request.timeout_seconds.unwrap_or(600),
         max_fuel: request.max_fuel.unwrap_or(1_000_000_000_000),
         memory_bytes_max: request.memory_bytes_max.unwrap_or(512 * 1024 * 1024),

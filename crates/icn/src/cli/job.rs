@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use icn_types::{Did, Region, TokenAmount};
+use icn_types::{Did, Region, ResourceType, TokenAmount};
 
 use super::values::{self, Named};
 
@@ -116,6 +116,10 @@ pub(crate) struct PlacementArgs {
     /// Only on this node; may be given several times
     #[arg(long = "on", value_name = "DID")]
     pub(crate) allowed_executors: Vec<Did>,
+
+    /// Only where this much of a resource is, such as `cpu_millicores=4000`; may be given several times
+    #[arg(long = "require", value_name = "KIND=N", value_parser = values::resource)]
+    pub(crate) required: Vec<(ResourceType, u64)>,
 }
 
 /// What a job may use.

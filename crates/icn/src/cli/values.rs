@@ -1,6 +1,6 @@
 //! Values as people type them: sizes, durations, prices, names, addresses.
 
-use icn_types::{Did, Duration, TokenAmount};
+use icn_types::{Did, Duration, ResourceType, TokenAmount};
 
 /// The currency of a price that names none.
 pub(crate) const CURRENCY_DEFAULT: &str = "hours";
@@ -64,6 +64,14 @@ pub(crate) fn input(text: &str) -> Result<Named, String> {
         return Err("the file or CID after `=` is missing".to_owned());
     }
     Ok(input)
+}
+
+/// Reads `KIND=N`, a resource and how much of it, in the unit that its name says.
+pub(crate) fn resource(text: &str) -> Result<(ResourceType, u64), String> {
+    let Named { name, value } =
+        named(text).map_err(|_| "expected `KIND=N`, such as `cpu_millicores=4000`".to_owned())?;
+    let amount = value.parse().map_err(|_| format!("`{value}` is not a whole number"))?;
+    Ok((ResourceType::from(name), amount))
 }
 
 /// Reads a peer's address, a multiaddr or `icn://<did>@host:port`, and gives the multiaddr.

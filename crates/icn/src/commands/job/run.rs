@@ -83,6 +83,7 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
         placement: args.placement.placement.clone(),
         remote: args.placement.remote,
         allowed_executors: args.placement.allowed_executors.clone(),
+        resources_required: args.placement.required.iter().cloned().collect(),
         timeout_seconds: args.limits.timeout,
         max_fuel: args.limits.max_fuel,
         memory_bytes_max: args.limits.memory,
