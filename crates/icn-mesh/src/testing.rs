@@ -1,14 +1,12 @@
 //! What the unit tests of this crate share: jobs, keys and clocks.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icn_identity::{Keypair, peer_id};
 use icn_protocol::{
     ExecutionPolicy, JobAnnouncement, JobBid, MeshJobParams, NodeCapability, Nonce, Params, Response,
-    WorkflowType,
 };
-use icn_types::{Cid, Did, Duration, ResourceProfile, ResourceType, Timestamp, TokenAmount};
+use icn_types::{Cid, Did, Duration, ResourceType, Timestamp, TokenAmount};
 
 use crate::{Effect, Now, Tick};
 
@@ -30,30 +28,12 @@ pub(crate) fn hours(amount: u64) -> TokenAmount {
 
 pub(crate) fn params(policy: Option<ExecutionPolicy>) -> MeshJobParams {
     MeshJobParams {
-        nonce: Nonce([1; 16]),
-        wasm_cid: Cid::of_raw(b"module"),
-        description: None,
-        entry: None,
-        args: Vec::new(),
-        env: BTreeMap::new(),
-        stdin_cid: None,
-        input_cids: Vec::new(),
-        resources_required: ResourceProfile::default(),
         timeout_seconds: 60,
         max_fuel: 1_000,
         memory_bytes_max: 1_000,
         output_bytes_max: 1_000,
-        mode: None,
-        qos_profile: None,
-        deadline: None,
-        max_acceptable_bid_tokens: None,
-        workflow_type: WorkflowType::SingleWasmModule,
-        stages: Vec::new(),
-        is_interactive: false,
-        replicas: None,
-        expected_output_schema_cid: None,
-        resource_token: None,
         execution_policy: policy,
+        ..MeshJobParams::new(Nonce([1; 16]), Cid::of_raw(b"module"))
     }
 }
 

@@ -37,7 +37,7 @@ pub use crate::gossip::GOSSIP_BYTES_MAX;
 pub use crate::handle::{Handle, Misbehaviour};
 pub use crate::metrics::Metrics;
 pub use crate::records::{RECORD_BYTES_MAX, RecordCheck};
-pub use crate::shared::{Direction, PeerInfo, did_of, peer_id_of};
+pub use crate::shared::{Direction, PeerInfo};
 pub use crate::start::start;
 pub use libp2p::identity::Keypair;
 pub use libp2p::{Multiaddr, PeerId};

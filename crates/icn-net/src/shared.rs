@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use icn_types::Did;
-use libp2p::identity::PublicKey;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
@@ -98,51 +97,11 @@ fn info(peer_id: PeerId, state: &PeerState) -> Option<PeerInfo> {
     let connection = state.connections.last()?;
     Some(PeerInfo {
         peer_id,
-        did: did_of(&peer_id),
+        did: icn_identity::did_of(&peer_id),
         address: connection.address.clone(),
         direction: connection.direction,
         rtt: state.rtt,
         agent: state.agent.clone(),
         topics: state.topics.clone(),
     })
-}
-
-/// Returns the DID of a peer: the key inside an identity `PeerId`. None when the key is not of type Ed25519.
-#[must_use]
-pub fn did_of(peer: &PeerId) -> Option<Did> {
-    let multihash = peer.as_ref();
-    if multihash.code() != 0 {
-        return None;
-    }
-    let key = PublicKey::try_decode_protobuf(multihash.digest()).ok()?.try_into_ed25519().ok()?;
-    Some(Did::from_public_key(key.to_bytes()))
-}
-
-/// Returns the `PeerId` of a DID. None when the DID's bytes are not an Ed25519 key.
-#[must_use]
-pub fn peer_id_of(did: &Did) -> Option<PeerId> {
-    let key = libp2p::identity::ed25519::PublicKey::try_from_bytes(did.public_key()).ok()?;
-    Some(PublicKey::from(key).to_peer_id())
-}
-
-#[cfg(test)]
-mod tests {
-    use libp2p::identity::Keypair;
-
-    use super::*;
-
-    #[test]
-    fn peer_ids_and_dids_are_two_forms_of_one_key() {
-        let key = Keypair::generate_ed25519();
-        let peer = key.public().to_peer_id();
-        let did = did_of(&peer).unwrap();
-        assert_eq!(did.public_key(), &key.public().try_into_ed25519().unwrap().to_bytes());
-        assert_eq!(peer_id_of(&did), Some(peer));
-    }
-
-    #[test]
-    fn a_hashed_peer_id_has_no_did() {
-        let hashed: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().unwrap();
-        assert_eq!(did_of(&hashed), None);
-    }
 }

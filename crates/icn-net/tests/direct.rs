@@ -39,7 +39,7 @@ async fn requests_are_answered_over(transport: &str) {
         .await;
         let peers = a.net.peers().await;
         assert_eq!((peers.len(), peers[0].agent.as_deref()), (1, Some(icn_net::AGENT)));
-        assert_eq!(peers[0].did, icn_net::did_of(&to));
+        assert_eq!(peers[0].did, icn_identity::did_of(&to));
         assert_eq!(a.net.known_addresses()[0].0, to);
         b.shutdown().await;
         until(async || a.net.peers().await.is_empty()).await;

@@ -12,7 +12,7 @@ use icn_gateway::api::{
 };
 use icn_mesh::{JobRecord, OriginatorEvent, Submission, SubmitError};
 use icn_net::Direction;
-use icn_protocol::{ExecutionPolicy, MeshJobParams, NamedCid, Nonce, WorkflowType};
+use icn_protocol::{ExecutionPolicy, MeshJobParams, NamedCid, Nonce};
 use icn_store::StoreError;
 use icn_types::{Cid, Page};
 use tokio::sync::broadcast::error::RecvError;
@@ -428,9 +428,8 @@ fn params_of(request: JobRequest) -> Result<(MeshJobParams, bool), Problem> {
         allowed_executors: request.allowed_executors,
         placement: request.placement,
     };
+    let usual = MeshJobParams::new(Nonce(nonce), wasm_cid);
     let params = MeshJobParams {
-        nonce: Nonce(nonce),
-        wasm_cid,
         description: request.description,
         entry: request.entry,
         args: request.args,
@@ -442,21 +441,13 @@ fn params_of(request: JobRequest) -> Result<(MeshJobParams, bool), Problem> {
             .map(|input| NamedCid { name: input.name, cid: input.cid })
             .collect(),
         resources_required: icn_types::ResourceProfile(request.resources_required),
-        timeout_seconds: request.timeout_seconds.unwrap_or(600),
-        max_fuel: request.max_fuel.unwrap_or(1_000_000_000_000),
-        memory_bytes_max: request.memory_bytes_max.unwrap_or(512 * 1024 * 1024),
-        output_bytes_max: request.output_bytes_max.unwrap_or(256 * 1024 * 1024),
+        timeout_seconds: request.timeout_seconds.unwrap_or(usual.timeout_seconds),
+        max_fuel: request.max_fuel.unwrap_or(usual.max_fuel),
+        memory_bytes_max: request.memory_bytes_max.unwrap_or(usual.memory_bytes_max),
+        output_bytes_max: request.output_bytes_max.unwrap_or(usual.output_bytes_max),
         mode: Some(request.mode),
-        qos_profile: None,
-        deadline: None,
-        max_acceptable_bid_tokens: None,
-        workflow_type: WorkflowType::SingleWasmModule,
-        stages: Vec::new(),
-        is_interactive: false,
-        replicas: None,
-        expected_output_schema_cid: None,
-        resource_token: None,
         execution_policy: Some(policy),
+        ..usual
     };
     Ok((params, request.remote))
 }

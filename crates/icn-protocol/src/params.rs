@@ -219,6 +219,38 @@ fn is_stage_id(text: &str) -> bool {
 }
 
 impl MeshJobParams {
+    /// Asks for a module to be run with the default limits of this protocol: ten minutes, 10^12 fuel, 512 MiB of memory,
+    /// 256 MiB of outputs, by anybody who asks no price.
+    #[must_use]
+    pub fn new(nonce: Nonce, wasm_cid: Cid) -> Self {
+        Self {
+            nonce,
+            wasm_cid,
+            description: None,
+            entry: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            stdin_cid: None,
+            input_cids: Vec::new(),
+            resources_required: ResourceProfile::default(),
+            timeout_seconds: 600,
+            max_fuel: 1_000_000_000_000,
+            memory_bytes_max: 512 << 20,
+            output_bytes_max: 256 << 20,
+            mode: None,
+            qos_profile: None,
+            deadline: None,
+            max_acceptable_bid_tokens: None,
+            workflow_type: WorkflowType::SingleWasmModule,
+            stages: Vec::new(),
+            is_interactive: false,
+            replicas: None,
+            expected_output_schema_cid: None,
+            resource_token: None,
+            execution_policy: None,
+        }
+    }
+
     /// Returns the function to call.
     #[must_use]
     pub fn entry(&self) -> &str {

@@ -1,9 +1,7 @@
 //! Jobs of virtual users.
 
-use std::collections::BTreeMap;
-
-use icn_protocol::{ExecutionPolicy, MeshJobParams, Nonce, WorkflowType};
-use icn_types::{Cid, Did, End, Region, ResourceProfile, TokenAmount};
+use icn_protocol::{ExecutionPolicy, MeshJobParams, Nonce};
+use icn_types::{Cid, Did, End, Region, TokenAmount};
 
 /// A job, and what its guest will do.
 #[derive(Debug, Clone)]
@@ -67,29 +65,10 @@ impl Job {
         let bytes = seed.to_le_bytes().into_iter().chain(number.to_le_bytes());
         nonce.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         MeshJobParams {
-            nonce: Nonce(nonce),
-            wasm_cid: Cid::of_raw(b"module"),
-            description: None,
-            entry: None,
-            args: Vec::new(),
-            env: BTreeMap::new(),
-            stdin_cid: None,
-            input_cids: Vec::new(),
-            resources_required: ResourceProfile::default(),
             timeout_seconds: self.timeout_seconds,
             max_fuel: 1_000_000,
             memory_bytes_max: 1 << 20,
             output_bytes_max: 1 << 20,
-            mode: None,
-            qos_profile: None,
-            deadline: None,
-            max_acceptable_bid_tokens: None,
-            workflow_type: WorkflowType::SingleWasmModule,
-            stages: Vec::new(),
-            is_interactive: false,
-            replicas: None,
-            expected_output_schema_cid: None,
-            resource_token: None,
             execution_policy: Some(ExecutionPolicy {
                 rep_weight: 500_000,
                 price_weight: 500_000,
@@ -99,6 +78,7 @@ impl Job {
                 allowed_executors: self.allowed.clone(),
                 placement: self.placement.clone(),
             }),
+            ..MeshJobParams::new(Nonce(nonce), Cid::of_raw(b"module"))
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Driver;
 use crate::behaviour::MeshEvent;
 use crate::book::is_loopback;
 use crate::event::Event;
-use crate::shared::{Connection, Direction, did_of};
+use crate::shared::{Connection, Direction};
 use crate::start::with_peer;
 
 /// Two connections that come up within so long were dialled at the same time; an older one belongs to a peer that has
@@ -134,7 +134,7 @@ impl Driver {
         }
         self.shared.metrics.sessions(count);
         if is_first {
-            self.notify(Event::PeerConnected { peer, did: did_of(&peer) });
+            self.notify(Event::PeerConnected { peer, did: icn_identity::did_of(&peer) });
         }
         self.on_dialled(peer, id);
     }

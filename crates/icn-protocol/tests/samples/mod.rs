@@ -15,7 +15,7 @@ use icn_protocol::{
     Body, CancelJob, ExecutionPolicy, ExecutionReceipt, ExecutionReceiptAvailable, JobAnnouncement,
     JobAssignment, JobBid, JobDecline, JobInteractiveInput, JobInteractiveOutput, JobInterest, JobStatus,
     JobStatusUpdate, MeshJobParams, NamedCid, NodeCapability, Nonce, OutputCid, Params, ReceiptBundle,
-    RefusalCode, RuntimeInfo, Signed, SignedReceipt, WorkflowType, capacity, sign,
+    RefusalCode, RuntimeInfo, Signed, SignedReceipt, capacity, sign,
 };
 use icn_types::{
     Cid, Duration, End, Mode, ResourceProfile, ResourceType, StandardJobStatus, Timestamp, TokenAmount,
@@ -43,10 +43,7 @@ pub fn hours(amount: u64) -> TokenAmount {
 
 pub fn mesh_params() -> MeshJobParams {
     MeshJobParams {
-        nonce: Nonce([7; 16]),
-        wasm_cid: Cid::of_raw(b"\0asm\x01\0\0\0"),
         description: Some("count words".into()),
-        entry: None,
         args: vec!["--sort".into()],
         env: BTreeMap::from([("LANG".into(), "C".into())]),
         stdin_cid: Some(Cid::of_raw(b"")),
@@ -59,15 +56,6 @@ pub fn mesh_params() -> MeshJobParams {
         memory_bytes_max: 512 << 20,
         output_bytes_max: 256 << 20,
         mode: Some(Mode::Canonical),
-        qos_profile: None,
-        deadline: None,
-        max_acceptable_bid_tokens: None,
-        workflow_type: WorkflowType::SingleWasmModule,
-        stages: Vec::new(),
-        is_interactive: false,
-        replicas: None,
-        expected_output_schema_cid: None,
-        resource_token: None,
         execution_policy: Some(ExecutionPolicy {
             rep_weight: 300_000,
             price_weight: 700_000,
@@ -77,6 +65,7 @@ pub fn mesh_params() -> MeshJobParams {
             allowed_executors: Vec::new(),
             placement: Some("FIFO".into()),
         }),
+        ..MeshJobParams::new(Nonce([7; 16]), Cid::of_raw(b"\0asm\x01\0\0\0"))
     }
 }
 

@@ -1,13 +1,11 @@
 //! Messages that are not what they seem, one by one: each gets its own refusal, and the node goes on.
 
-use std::collections::BTreeMap;
-
 use icn_protocol::topics::Topic;
 use icn_protocol::{
-    ExecutionPolicy, JobAnnouncement, JobAssignment, JobBid, JobInterest, JobStatus, JobStatusUpdate,
-    MeshJobParams, Message, Nonce, Params, Response, Signed, WorkflowType, sign,
+    JobAnnouncement, JobAssignment, JobBid, JobInterest, JobStatus, JobStatusUpdate, MeshJobParams, Message,
+    Nonce, Params, Response, Signed, sign,
 };
-use icn_types::{Cid, Duration, ResourceProfile, Timestamp};
+use icn_types::{Cid, Duration, Timestamp};
 
 use crate::guests::guest;
 use crate::node::{Node, PATIENCE};
@@ -158,30 +156,10 @@ fn wrong_gossip_goes_nowhere(world: &World, a: &Node) {
 
 fn params(wasm: Cid, nonce: u8) -> Params {
     Params::new(MeshJobParams {
-        nonce: Nonce([nonce; 16]),
-        wasm_cid: wasm,
-        description: None,
-        entry: None,
-        args: Vec::new(),
-        env: BTreeMap::new(),
-        stdin_cid: None,
-        input_cids: Vec::new(),
-        resources_required: ResourceProfile::default(),
         timeout_seconds: 60,
-        max_fuel: 1_000_000_000_000,
         memory_bytes_max: 64 << 20,
         output_bytes_max: 1 << 20,
-        mode: None,
-        qos_profile: None,
-        deadline: None,
-        max_acceptable_bid_tokens: None,
-        workflow_type: WorkflowType::SingleWasmModule,
-        stages: Vec::new(),
-        is_interactive: false,
-        replicas: None,
-        expected_output_schema_cid: None,
-        resource_token: None,
-        execution_policy: None::<ExecutionPolicy>,
+        ..MeshJobParams::new(Nonce([nonce; 16]), wasm)
     })
     .unwrap()
 }
