@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::StreamExt;
 use libp2p::request_response::OutboundRequestId;
+use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm, gossipsub, kad};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::behaviour::Mesh;
+use crate::behaviour::{Mesh, MeshEvent};
 use crate::bitswap::Exchange;
 use crate::config::Config;
 use crate::error::{NetError, RequestError};
@@ -106,10 +107,13 @@ impl Driver {
         }
     }
 
-    /// Runs until the last handle is gone or one of them asks for the end.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the last handle is gone or one of them asks for the end; begins with what happened already.
+    pub(crate) async fn run(mut self, early: Vec<SwarmEvent<MeshEvent>>) {
         for address in self.shared.listen.read().map(|listen| listen.clone()).unwrap_or_default() {
             self.notify(Event::Listening(address));
+        }
+        for event in early {
+            self.on_swarm_event(event);
         }
         self.dial_known();
         let mut ticks = tokio::time::interval(TICK);

@@ -12,7 +12,7 @@ use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
 use tokio::sync::mpsc;
 
-use crate::behaviour::{self, Mesh};
+use crate::behaviour::{self, Mesh, MeshEvent};
 use crate::bitswap::{self, BlockSource, Exchange};
 use crate::book::Book;
 use crate::config::Config;
@@ -51,9 +51,9 @@ pub async fn start(
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;
     }
-    let mut listen = Vec::new();
+    let (mut listen, mut early) = (Vec::new(), Vec::new());
     for address in &config.listen {
-        listen.extend(bind(&mut swarm, address).await?);
+        listen.push(bind(&mut swarm, address, &mut early).await?);
     }
     let mut book = Book::default();
     for (peer, addresses) in &config.known_peers {
@@ -86,37 +86,48 @@ pub async fn start(
         refusal: config.refusal.clone(),
     };
     let driver = Driver::new(swarm, config, shared, exchange, records, command_rx, events);
-    tokio::spawn(driver.run());
+    tokio::spawn(driver.run(early));
     Ok((handle, event_rx))
 }
 
 /// Binds one address and waits until the system has chosen the port.
-async fn bind(swarm: &mut Swarm<Mesh>, address: &Multiaddr) -> Result<Vec<Multiaddr>, NetError> {
+async fn bind(
+    swarm: &mut Swarm<Mesh>,
+    address: &Multiaddr,
+    early: &mut Early,
+) -> Result<Multiaddr, NetError> {
     let fail = |reason: String| NetError::Listen { address: address.clone(), reason };
     probe(address).map_err(|error| fail(error.to_string()))?;
     let listener = swarm.listen_on(address.clone()).map_err(|error| fail(chain(&error)))?;
-    tokio::time::timeout(LISTEN_TIMEOUT, bound(swarm, listener))
+    tokio::time::timeout(LISTEN_TIMEOUT, bound(swarm, listener, early))
         .await
         .unwrap_or_else(|_| Err("the system did not answer in time".to_owned()))
         .map_err(fail)
 }
 
-async fn bound(swarm: &mut Swarm<Mesh>, listener: ListenerId) -> Result<Vec<Multiaddr>, String> {
+/// What happened while addresses were bound: further addresses of an earlier one, peers that came at once.
+type Early = Vec<SwarmEvent<MeshEvent>>;
+
+/// Waits for the first address of a listener; keeps every other event for the driver.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of events is open")]
+async fn bound(
+    swarm: &mut Swarm<Mesh>,
+    listener: ListenerId,
+    early: &mut Early,
+) -> Result<Multiaddr, String> {
     let me = *swarm.local_peer_id();
     loop {
-        let event = swarm.select_next_some().await;
-        if let SwarmEvent::NewListenAddr { listener_id, address } = event {
-            if listener_id == listener {
-                return Ok(vec![with_peer(address, me)]);
+        match swarm.select_next_some().await {
+            SwarmEvent::NewListenAddr { listener_id, address } if listener_id == listener => {
+                return Ok(with_peer(address, me));
             }
-        } else if let SwarmEvent::ListenerClosed { listener_id, reason, .. } = event {
-            if listener_id == listener {
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == listener => {
                 return Err(reason.err().map_or_else(|| "it was closed".to_owned(), |error| chain(&error)));
             }
-        } else if let SwarmEvent::ListenerError { listener_id, error } = event
-            && listener_id == listener
-        {
-            return Err(chain(&error));
+            SwarmEvent::ListenerError { listener_id, error } if listener_id == listener => {
+                return Err(chain(&error));
+            }
+            other => early.push(other),
         }
     }
 }

@@ -269,3 +269,25 @@ async fn latency() {
         println!("{transport}: p50 {:?}, p99 {:?}", times[1_000], times[1_980]);
     }
 }
+
+/// The second address of the first listener came while the second listener was bound, and was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_of_every_listener_is_told() {
+    within(20, async {
+        let node = Node::start(|config| {
+            config.listen = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"]
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect();
+        })
+        .await;
+        let of = |part: &str| {
+            node.net.listen_addrs().iter().filter(|address| address.to_string().contains(part)).count()
+        };
+        // One for each address of this machine, whichever those are.
+        while of("/udp/") != of("/tcp/") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
