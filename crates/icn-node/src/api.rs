@@ -113,6 +113,13 @@ impl api::Node for Face {
             }
             AddError::Store(error) => store_problem(&error),
         })?;
+        // Nodes that are not connected to this one find it by the root.
+        let (net, root) = (self.0.net.clone(), added.cid);
+        tokio::spawn(async move {
+            if let Err(error) = net.provide(&root).await {
+                tracing::debug!(cid = %root, error = %error, "content is not provided by the DHT");
+            }
+        });
         Ok(Content {
             cid: added.cid,
             kind: "file".into(),
