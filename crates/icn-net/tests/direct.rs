@@ -249,27 +249,6 @@ async fn neighbours_find_each_other_by_mdns() {
     }
 }
 
-/// Prints the latency of a request, over each transport. `cargo test --release -- --ignored --nocapture latency`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn latency() {
-    for transport in [QUIC, TCP, WS] {
-        let (a, b) = pair(transport).await;
-        let (to, address) = (b.id(), b.address());
-        let _b = b.echo();
-        a.net.dial(address).await.unwrap();
-        let data = Bytes::from(vec![7; 1024]);
-        let mut times = Vec::new();
-        for _ in 0..2_000 {
-            let start = std::time::Instant::now();
-            a.net.request(to, data.clone()).await.unwrap();
-            times.push(start.elapsed());
-        }
-        times.sort();
-        println!("{transport}: p50 {:?}, p99 {:?}", times[1_000], times[1_980]);
-    }
-}
-
 /// The second address of the first listener came while the second listener was bound, and was lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_of_every_listener_is_told() {
