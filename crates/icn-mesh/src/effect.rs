@@ -96,13 +96,6 @@ pub enum Timer {
         /// The lease epoch.
         epoch: u64,
     },
-    /// It is time to send the assignment once more.
-    ResendAssignment {
-        /// The job.
-        job: Cid,
-        /// The lease epoch.
-        epoch: u64,
-    },
     /// It is time to send the cancellation once more.
     ResendCancel {
         /// The job.

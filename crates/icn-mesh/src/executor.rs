@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use icn_identity::Signer;
-use icn_protocol::{CancelJob, JobAnnouncement, JobAssignment, JobStatus, NodeCapability};
+use icn_protocol::{CancelJob, JobAnnouncement, JobAssignment, NodeCapability};
 use icn_types::{Cid, Did, Duration, NodeCapacity, Region, Timestamp, TokenAmount};
 
 pub use self::report::ExecutionReport;
@@ -284,7 +284,6 @@ impl Executor {
             | Timer::BiddingFails { .. }
             | Timer::LeaseChecked { .. }
             | Timer::RefetchReceipt { .. }
-            | Timer::ResendAssignment { .. }
             | Timer::ResendCancel { .. } => Vec::new(),
         }
     }
@@ -353,7 +352,5 @@ impl Executor {
 }
 
 fn is_open(execution: &Execution, epoch: u64) -> bool {
-    execution.record.epoch == epoch
-        && execution.record.receipt.is_none()
-        && !matches!(execution.record.state, JobStatus::ReceiptGenerated)
+    execution.record.epoch == epoch && execution.record.receipt.is_none()
 }

@@ -373,7 +373,6 @@ impl Originator {
             Timer::BiddingFails { job } => self.bidding_fails(now, &job),
             Timer::LeaseChecked { job, epoch } => self.check_lease(now, &job, epoch),
             Timer::RefetchReceipt { job, epoch } => self.refetch(&job, epoch),
-            Timer::ResendAssignment { job, epoch } => self.resend_assignment(now, &job, epoch),
             Timer::ResendCancel { job, epoch } => self.resend_cancel(now, &job, epoch),
             Timer::BidExpires { .. }
             | Timer::ResendBid { .. }

@@ -43,7 +43,7 @@ impl api::Node for Face {
             version: env!("CARGO_PKG_VERSION").into(),
             did: node.me,
             peer_id: node.net.peer_id().to_string(),
-            listen: node.net.listen_addrs().iter().map(ToString::to_string).collect(),
+            listen: node.addresses(),
             api: node.api.clone(),
             started_at: node.started_at,
             peers,
@@ -91,7 +91,7 @@ impl api::Node for Face {
 
     async fn identity(&self) -> Result<Identity, Problem> {
         let node = &self.0;
-        let addresses: Vec<String> = node.net.listen_addrs().iter().map(ToString::to_string).collect();
+        let addresses = node.addresses();
         Ok(Identity {
             did: node.me,
             did_key: node.me.to_did_key(),

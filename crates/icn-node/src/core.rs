@@ -102,6 +102,11 @@ impl Node {
         lock(&self.machines)
     }
 
+    /// Lists where peers reach this node, each address ending in `/p2p/<peer_id>`.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.net.listen_addrs().iter().map(ToString::to_string).collect()
+    }
+
     /// Brings something to the loop; waits while the loop has too much to do.
     pub(crate) async fn happen(&self, happening: Happening) {
         // Closed only when the node ends, and then nobody waits for the effects.

@@ -88,10 +88,6 @@ fn seen(seen: Seen, key: MessageKey) -> Result<(), Stop> {
     }
 }
 
-fn key_of(verified: &Verified) -> MessageKey {
-    MessageKey::from(verified)
-}
-
 /// Judges a gossip message: rejected is only what its forwarder could have known to be wrong.
 async fn hear_gossip(node: &Arc<Node>, topic: &str, data: &Bytes) -> Verdict {
     let verified = match verify(node, data, GOSSIP_BYTES_MAX) {
@@ -198,7 +194,7 @@ pub(crate) async fn hear_request(node: &Arc<Node>, from: PeerId, data: &Bytes, a
             );
         }
     };
-    let key = key_of(&verified);
+    let key = MessageKey::from(&verified);
     if verified.sender() != node.me && icn_identity::peer_id(&verified.sender()) != from {
         let response =
             Response::refused(RefusalCode::WrongRecipient, "a direct message must come from its signer");

@@ -27,4 +27,5 @@ mod work;
 pub use crate::config::{Config, ConfigError};
 pub use crate::data_dir::DataDir;
 pub use crate::node_file::NodeFile;
+pub use crate::receipt::chain;
 pub use crate::supervisor::{RunError, RunOptions, run};

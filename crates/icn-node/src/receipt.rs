@@ -148,7 +148,7 @@ fn held_words(verified: &VerifiedReceipt, at_hand: usize) -> String {
 }
 
 /// Writes an error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

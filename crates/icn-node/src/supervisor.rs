@@ -156,7 +156,7 @@ fn write_node_file(node: &Node) -> std::io::Result<NodeFile> {
         pid: std::process::id(),
         did: node.me,
         peer_id: node.net.peer_id().to_string(),
-        listen: node.net.listen_addrs().iter().map(ToString::to_string).collect(),
+        listen: node.addresses(),
         api: node.api.clone(),
     };
     node_file.write(&node.data_dir.node_file())?;
@@ -167,7 +167,7 @@ fn write_node_file(node: &Node) -> std::io::Result<NodeFile> {
 async fn keep_node_file(node: Arc<Node>, mut told: NodeFile) {
     loop {
         node.listening.notified().await;
-        let listen: Vec<String> = node.net.listen_addrs().iter().map(ToString::to_string).collect();
+        let listen = node.addresses();
         if listen != told.listen {
             match write_node_file(&node) {
                 Ok(node_file) => told = node_file,

@@ -95,20 +95,9 @@ impl Originator {
     }
 
     pub(super) fn hear_capability(&mut self, now: Now, capability: &NodeCapability) -> Vec<Effect> {
-        if capability.node_did == self.me || self.directory.hear(now.at, capability) {
-            // Whoever is new has not heard what was announced before it came.
-            return if capability.node_did == self.me {
-                self.note_self(now, capability)
-            } else {
-                self.announce_waiting(now)
-            };
-        }
-        Vec::new()
-    }
-
-    fn note_self(&mut self, now: Now, capability: &NodeCapability) -> Vec<Effect> {
-        self.directory.hear(now.at, capability);
-        Vec::new()
+        let is_new = self.directory.hear(now.at, capability);
+        // Whoever is new has not heard what was announced before it came; this node's own executor has.
+        if is_new && capability.node_did != self.me { self.announce_waiting(now) } else { Vec::new() }
     }
 
     pub(super) fn hear_bid(&mut self, now: Now, ticket: u64, bid: &JobBid, cid: Cid) -> Vec<Effect> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use icn_gateway::api::{Replay, Verdict};
 use icn_identity::Ed25519Verifier;
-use icn_node::DataDir;
+use icn_node::{DataDir, chain};
 use icn_protocol::{ReceiptBundle, ReceiptError};
 use icn_types::Cid;
 use serde_json::Value;
@@ -182,18 +182,6 @@ fn judge(bytes: &[u8]) -> Judgement {
         }
         Err(error) => Judgement::Verdict(Verdict { valid: false, reason: chain(&error) }),
     }
-}
-
-/// Writes an error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Runs a receipt's job again and compares.
