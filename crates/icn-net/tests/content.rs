@@ -34,11 +34,14 @@ impl<F: Fn(Bytes) -> Bytes + Send + Sync + 'static> BlockSource for Odd<F> {
 }
 
 async fn odd(blocks: &Blocks, change: impl Fn(Bytes) -> Bytes + Send + Sync + 'static) -> Handle {
+    with_source(Odd(blocks.clone(), change)).await
+}
+
+async fn with_source(source: impl BlockSource) -> Handle {
     let mut config = Config::new(Keypair::generate_ed25519());
     config.listen = vec![QUIC.parse().unwrap()];
-    let source = Arc::new(Odd(blocks.clone(), change));
     let (net, mut events) =
-        icn_net::start(config, source, Arc::new(Good), icn_net::Metrics::default()).await.unwrap();
+        icn_net::start(config, Arc::new(source), Arc::new(Good), icn_net::Metrics::default()).await.unwrap();
     tokio::spawn(async move { while events.recv().await.is_some() {} });
     net
 }
@@ -155,6 +158,32 @@ async fn a_provider_that_stalls_is_passed_over() {
         a.net.dial(stuck.listen_addrs()[0].clone()).await.unwrap();
         a.net.dial(good.listen_addrs()[0].clone()).await.unwrap();
         fetch_all(&a.net, &cids, vec![stuck.peer_id(), good.peer_id()]).await;
+    })
+    .await;
+}
+
+/// A store that takes long to tell, the first time, whether it has a block.
+struct Hesitant(Blocks, std::sync::Once);
+
+impl BlockSource for Hesitant {
+    fn get(&self, cid: &Cid) -> Option<Bytes> {
+        self.0.get(cid)
+    }
+    fn size(&self, cid: &Cid) -> Option<usize> {
+        self.1.call_once(|| std::thread::sleep(Duration::from_secs(3)));
+        self.0.size(cid)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbour_that_was_silent_is_asked_once_more() {
+    within(30, async {
+        let blocks = Blocks::default();
+        let cid = blocks.add("slow to tell");
+        let hesitant = with_source(Hesitant(blocks, std::sync::Once::new())).await;
+        let a = Node::start(|_| {}).await;
+        a.net.dial(hesitant.listen_addrs()[0].clone()).await.unwrap();
+        assert_eq!(a.net.fetch_one(cid, Vec::new(), PATIENCE).await.unwrap(), "slow to tell");
     })
     .await;
 }

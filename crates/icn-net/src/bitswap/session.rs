@@ -1,7 +1,7 @@
 //! One fetch: splits what is wanted over the peers that have it, and goes on with the next when one fails.
 //!
 //! Peers named by the caller are asked for blocks at once. When none of them has a block, connected peers are asked
-//! whether they do; then the DHT is asked. A peer that stalls or breaks off is asked again only when nobody else is left;
+//! whether they do; then the DHT is asked. Only a no is a no: who was silent is asked once more. A peer that stalls or breaks off is asked again only when nobody else is left;
 //! one that lies never is.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -27,7 +27,8 @@ const UNDER_WAY_PER_PEER_MAX: usize = 16;
 /// A peer that sends no byte for so long, or no block for longer, has stalled.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 const BLOCK_TIME_MAX: Duration = Duration::from_secs(30);
-/// A peer that does not say in time whether it has a block does not have it.
+/// A peer that does not say in time whether it has a block is asked once more, after the others: the question or the
+/// answer may have gone with a connection that ended.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 /// Connected peers asked about a block that no provider has.
 const PROBES_MAX: usize = 16;
@@ -62,7 +63,9 @@ struct WantState {
     probed: HashMap<PeerId, Instant>,
     /// Peers that say that they have it.
     holders: HashSet<PeerId>,
-    /// Peers that do not have it, or failed to send it.
+    /// Peers that did not say in time whether they have it.
+    silent: HashSet<PeerId>,
+    /// Peers that do not have it, failed to send it, or were silent twice.
     refused: HashSet<PeerId>,
 }
 
@@ -206,8 +209,17 @@ impl Session {
             // The tick gives them another chance.
             Stage::Searched if can_revive => {}
             Stage::Searched => {
-                self.drop_want(cid);
-                self.ready.push_back(Err(FetchError::NotFound(cid)));
+                let suits = |peer: &&PeerId| !want.refused.contains(peer) && !self.failed.contains_key(peer);
+                let again: Vec<PeerId> = want.silent.iter().filter(suits).copied().collect();
+                if again.is_empty() {
+                    self.drop_want(cid);
+                    self.ready.push_back(Err(FetchError::NotFound(cid)));
+                    return;
+                }
+                for peer in again {
+                    want.probed.insert(peer, Instant::now());
+                    asks.entry(peer).or_default().push((cid, WantType::Have));
+                }
             }
         }
     }
@@ -278,7 +290,9 @@ impl Session {
                 .collect();
             for peer in quiet {
                 want.probed.remove(&peer);
-                want.refused.insert(peer);
+                if !want.silent.insert(peer) {
+                    want.refused.insert(peer);
+                }
             }
         }
         for peer in stalled {
@@ -375,6 +389,7 @@ impl WantState {
             asked: None,
             probed: HashMap::new(),
             holders: HashSet::new(),
+            silent: HashSet::new(),
             refused: HashSet::new(),
         }
     }
