@@ -1,0 +1,21 @@
+//! Replicated signed logs: the durable speech of a cooperative.
+//!
+//! Each author keeps one hash-linked chain per topic; an entry names its author's previous entry and the other heads that
+//! the author had applied, so the entries of a topic form a Merkle-DAG. This crate decides which bytes are an entry, in
+//! which order entries are applied, what is missing, and who signed two things at one place. It never reads a clock, a
+//! socket or a disk, and it does not know what entries mean: that is for the reducer of their topic.
+//!
+//! Sources: `docs/protocol.md`; range-based set reconciliation (Meyer, arXiv 2212.13567) in the Negentropy v1 form;
+//! the Blocklace (Almeida, Shapiro, arXiv 2402.08068).
+
+mod entry;
+mod error;
+mod topic;
+
+pub use crate::entry::{
+    DEPS_MAX, ENTRY_BYTES_MAX, ENTRY_SIGNATURE, ENTRY_VERSION, Entry, RawEntry, SignedEntry, VerifiedEntry,
+};
+pub use crate::error::EntryError;
+pub use crate::topic::{
+    AccessControl, LogId, Scope, TOPIC_NAME_BYTES_MAX, TopicMeta, TopicName, TopicNameError,
+};
