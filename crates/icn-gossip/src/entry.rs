@@ -48,6 +48,7 @@ pub struct Entry {
 ///
 /// Layout: a DAG-CBOR map `{"entry": bytes, "sig": bytes}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SignedEntry {
     /// The canonical bytes of an [`Entry`].
     pub entry: ByteBuf,
@@ -267,7 +268,7 @@ mod tests {
             assert!(entry.sign(&keys()).is_err());
         };
         let other = |n: u8| Cid::of_dag_cbor(&[n]);
-        let mut sorted = vec![other(1), other(2)];
+        let mut sorted = [other(1), other(2)];
         sorted.sort();
         refuse(&|entry| entry.v = 2);
         refuse(&|entry| entry.seq = 0);

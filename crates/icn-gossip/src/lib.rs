@@ -10,12 +10,30 @@
 
 mod entry;
 mod error;
+mod fork;
+mod id;
+mod idset;
+mod live;
+mod log;
+mod sync;
+#[cfg(test)]
+mod testing;
 mod topic;
 
 pub use crate::entry::{
     DEPS_MAX, ENTRY_BYTES_MAX, ENTRY_SIGNATURE, ENTRY_VERSION, Entry, RawEntry, SignedEntry, VerifiedEntry,
 };
 pub use crate::error::EntryError;
+pub use crate::fork::{FORK_PROOF_BYTES_MAX, Fork, ForkError, ForkProof};
+pub use crate::live::{LIVE_BYTES_MAX, LiveError, LiveMessage};
+pub use crate::log::{
+    Admitted, Applied, Idx, Log, LogCounts, LogLimits, MISSING_MAX, Position, REFS_MAX, Refusal, Restored,
+    SnapshotError, Tip,
+};
+pub use crate::sync::{
+    Hello, PASS_BYTES_MAX, SYNC_MESSAGE_BYTES_MAX, SYNC_VERSION, Step, Summary, SyncError, SyncSession,
+    frame, frame_length, refuse, unframe,
+};
 pub use crate::topic::{
     AccessControl, LogId, Scope, TOPIC_NAME_BYTES_MAX, TopicMeta, TopicName, TopicNameError,
 };

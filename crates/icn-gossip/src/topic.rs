@@ -117,6 +117,12 @@ impl TopicMeta {
 }
 
 impl TopicName {
+    /// Names the books of a space: `ledger:sync`.
+    #[must_use]
+    pub fn ledger() -> Self {
+        Self("ledger:sync".to_owned())
+    }
+
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
