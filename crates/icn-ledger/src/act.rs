@@ -4,12 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use icn_gossip::Entry;
+use icn_identity::Verifier;
+use icn_types::codec::CodecError;
 use icn_types::{Cid, Did, Timestamp, TokenAmount, codec};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::certificate::{Approval, Certificate};
-use crate::error::PostError;
+use crate::certificate::{Approval, Certificate, approval_bytes};
+use crate::error::{InvitationError, PostError};
 use crate::invitation::Invitation;
 use crate::policy::{CreditPolicy, SpacePolicy};
 
@@ -259,7 +262,7 @@ impl Post {
     ///
     /// [`PostError`] with what is not right.
     pub fn decode(body: &[u8]) -> Result<Self, PostError> {
-        let post: Self = codec::decode(body)?;
+        let post: Self = strict(body)?;
         post.check()?;
         Ok(post)
     }
@@ -309,6 +312,23 @@ impl Post {
         refs
     }
 
+    /// Checks every signature inside: those of certificates, approvals and invitations. The entry's own is not among
+    /// them. Needs no state: whether voters, approvers and issuers had the right to sign is for the books to say.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`] for the first that does not hold, or that was made for something else.
+    pub fn check_signatures(&self, entry: &Entry, verifier: &dyn Verifier) -> Result<(), PostError> {
+        for certificate in &self.certificates {
+            certificate.verify(entry.space, verifier)?;
+        }
+        if !self.approvals.is_empty() {
+            let bytes = approval_bytes(entry.space, entry.author, entry.seq, &self.acts)?;
+            self.approvals.iter().try_for_each(|approval| approval.verify(&bytes, verifier))?;
+        }
+        self.acts.iter().try_for_each(|act| act.check_invitation(entry, verifier))
+    }
+
     fn check(&self) -> Result<(), PostError> {
         if self.v != POST_VERSION {
             return Err(PostError::Version(self.v));
@@ -325,6 +345,9 @@ impl Post {
         name("key", self.key.as_deref())?;
         self.certificates.iter().try_for_each(Certificate::check)?;
         self.approvals.iter().try_for_each(Approval::check)?;
+        if !self.approvals.is_sorted_by(|a, b| a.by < b.by) {
+            return Err(PostError::Field("approvals", "they are sorted by approver, each once"));
+        }
         self.acts.iter().try_for_each(Act::check)
     }
 }
@@ -358,6 +381,23 @@ impl Act {
             | Self::Claim { .. }
             | Self::Repair { .. } => false,
         }
+    }
+
+    fn check_invitation(&self, entry: &Entry, verifier: &dyn Verifier) -> Result<(), PostError> {
+        let Self::Join { invitation, .. } = self else { return Ok(()) };
+        if invitation.space != entry.space {
+            return Err(PostError::Field("invitation", "it is for another space"));
+        }
+        if !invitation.admits(&entry.author) {
+            return Err(PostError::Field("invitation", "it is for another member"));
+        }
+        invitation.verify(verifier).map_err(|error| match error {
+            InvitationError::Terms(error) => error,
+            InvitationError::Signature(error) => PostError::Signature(error),
+            InvitationError::Prefix | InvitationError::TooLong | InvitationError::Damaged => {
+                PostError::Field("invitation", "it cannot be read")
+            }
+        })
     }
 
     fn check(&self) -> Result<(), PostError> {
@@ -472,6 +512,12 @@ pub fn post_of(entry: &Entry) -> Result<Post, PostError> {
     Post::decode(&entry.body)
 }
 
+/// Decodes a type and refuses fields that it does not know and nulls that it would leave out: one value, one byte string.
+pub(crate) fn strict<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let value: T = codec::decode(bytes)?;
+    if codec::encode(&value)? == bytes { Ok(value) } else { Err(CodecError::NotCanonical) }
+}
+
 fn positive(amount: i64) -> Result<(), PostError> {
     if amount > 0 { Ok(()) } else { Err(PostError::Field("amount", "it must be more than 0")) }
 }
@@ -510,3 +556,6 @@ fn set(field: &'static str, members: &[Did]) -> Result<(), PostError> {
         Err(PostError::Field(field, "at most 64 members, sorted, each once"))
     }
 }
+
+#[cfg(test)]
+mod tests;

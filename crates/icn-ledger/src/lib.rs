@@ -9,19 +9,42 @@
 //! cryptocurrency (Guerraoui et al., Distributed Computing 2022).
 
 mod act;
+mod books;
 mod certificate;
 mod error;
+mod export;
 mod invitation;
+mod lines;
+mod misbehaviour;
+mod money;
 mod policy;
+pub mod replica;
+mod witness;
 
 pub use crate::act::{
     ACTS_MAX, Act, DECIMALS_MAX, EVIDENCE_MAX, MEMO_BYTES_MAX, NAME_BYTES_MAX, OrderRef, POST_VERSION,
     PROOFS_MAX, Post, SET_MAX, post_of,
 };
-pub use crate::certificate::{Approval, Certificate, SignedVote, Vote, quorum};
-pub use crate::error::PostError;
-pub use crate::invitation::Invitation;
+pub use crate::books::{
+    Balance, Books, BooksError, ClaimCause, ClaimRecord, CurrencyView, Explanation, ForkRule, ForkView, Item,
+    Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined, Reason, SealView, TreasuryView, Verdict,
+    WitnessSetView, derived_id,
+};
+pub use crate::certificate::{
+    APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,
+    quorum,
+};
+pub use crate::error::{InvitationError, PostError};
+pub use crate::export::{Export, ExportError, ExportRow, from_cell};
+pub use crate::invitation::{INVITATION_SIGNATURE, Invitation, InvitationTerms};
+pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, recommended_line};
+pub use crate::misbehaviour::{Evidence, Misbehaviour, Offence, OffenceCounts, Violation};
+pub use crate::money::{Money, MoneyError, format_amount, parse_amount, split};
 pub use crate::policy::{CreditPolicy, Finality, SpacePolicy, Tier};
+pub use crate::witness::{
+    Candidate, Counted, Era, Handover, Memory, Refusal, SEAL_SKEW_MAX, Standing, Tally, VoteRecord, Witness,
+    WitnessEffect, WitnessSet, WitnessView, merges_needed,
+};
 
 /// The topic of the books.
 pub const LEDGER_TOPIC: &str = "ledger:sync";

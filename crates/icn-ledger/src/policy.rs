@@ -102,6 +102,20 @@ impl SpacePolicy {
 }
 
 impl CreditPolicy {
+    /// Reads negative amounts as their magnitudes: older configurations wrote lines as balances, such as -20 (B-56).
+    #[must_use]
+    pub const fn magnitudes(self) -> Self {
+        Self {
+            initial: self.initial.saturating_abs(),
+            max: self.max.saturating_abs(),
+            growth: self.growth.saturating_abs(),
+            growth_per: self.growth_per.saturating_abs(),
+            required_cleared: self.required_cleared.saturating_abs(),
+            per_counterparty_max: self.per_counterparty_max.saturating_abs(),
+            ..self
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), PostError> {
         let amounts = [self.initial, self.max, self.growth, self.required_cleared, self.per_counterparty_max];
         if amounts.iter().any(|amount| !(0..=1_000_000_000).contains(amount)) {

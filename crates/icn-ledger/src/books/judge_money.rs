@@ -1,0 +1,472 @@
+//! Judging payments, holds, and what becomes of them.
+
+use icn_types::{Cid, Did};
+
+use super::judge::Judge;
+use super::reason::Reason;
+use super::state::{CLAIMED, ClaimRec, FINAL, Kind, NONE, Order, PAID, RELEASED, Standing, hash_of};
+use crate::act::{Act, OrderRef};
+use crate::policy::Finality;
+
+/// What a payment, hold or request says.
+struct Terms<'a> {
+    kind: Kind,
+    to: Did,
+    amount: i64,
+    currency: &'a str,
+    expires: u64,
+    request: Option<OrderRef>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn money(&mut self, index: u32, act: &'a Act) -> Result<(), Reason> {
+        match act {
+            Act::Pay { .. } | Act::Hold { .. } | Act::Request { .. } => match terms_of(act) {
+                Some(terms) => self.place_order(index, &terms),
+                None => Ok(()),
+            },
+            Act::Accept { order } => self.accept(index, order),
+            Act::Decline { order, .. } => self.decline(order),
+            Act::Return { order, decline } => self.give_back(order, decline),
+            Act::Capture { hold, amount, .. } => self.capture(index, hold, *amount),
+            Act::Claim { hold, amount, .. } => self.claim(index, hold, *amount),
+            Act::Repair { at, lost } => {
+                if *at >= self.item.seq {
+                    return Err(Reason::Number(self.item.seq.saturating_sub(1)));
+                }
+                self.draft.repairs.push((*at, lost.iter().map(hash_of).collect()));
+                Ok(())
+            }
+            Act::Found { .. }
+            | Act::Policy(_)
+            | Act::Appoint { .. }
+            | Act::Dismiss { .. }
+            | Act::Admit { .. }
+            | Act::Expel { .. }
+            | Act::Join { .. }
+            | Act::Currency { .. }
+            | Act::Line { .. }
+            | Act::Freeze { .. }
+            | Act::Unfreeze { .. }
+            | Act::Witnesses { .. }
+            | Act::Treasury { .. }
+            | Act::Seal { .. } => Ok(()),
+        }
+    }
+
+    fn new_order(&mut self, index: u32, terms: &Terms<'_>, standing: Standing) -> Order {
+        let currency = self.new_currency(terms.currency);
+        let (from, to) = (self.draft.author, self.account(terms.to));
+        Order {
+            entry: self.item.idx,
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            kind: terms.kind,
+            standing,
+            flags: 0,
+            from,
+            to,
+            currency,
+            amount: terms.amount,
+            expires: terms.expires,
+            link: NONE,
+            accepted: NONE,
+            declined: NONE,
+            returned: NONE,
+        }
+    }
+
+    fn place_order(&mut self, index: u32, terms: &Terms<'_>) -> Result<(), Reason> {
+        if terms.amount <= 0 {
+            return Err(Reason::Amount);
+        }
+        if terms.to == self.item.author {
+            return Err(Reason::SelfPayment);
+        }
+        let to = self.account(terms.to);
+        let currency = self.find_currency(terms.currency).ok_or(Reason::UnknownCurrency)?;
+        let lens = self.lens();
+        if lens.currency(currency).is_none() {
+            return Err(Reason::UnknownCurrency);
+        }
+        if !lens.is_member(to) {
+            return Err(Reason::NotAMember(terms.to));
+        }
+        if terms.kind == Kind::Request {
+            let order = self.new_order(index, terms, Standing::Good);
+            self.push_order(order);
+            return Ok(());
+        }
+        self.check_fork()?;
+        if self.lens().is_frozen(self.draft.author) {
+            return Err(Reason::Frozen);
+        }
+        self.check_approvals()?;
+        if self.last_seal_time().is_some_and(|time| time >= terms.expires) {
+            return Err(Reason::Expired);
+        }
+        let request = match &terms.request {
+            None => None,
+            Some(request) => Some(self.open_request(request, to, currency)?),
+        };
+        self.check_limit(currency, terms.amount)?;
+        let order = self.new_order(index, terms, Standing::Good);
+        let number = self.push_order(order);
+        let author = self.draft.author;
+        let change = self.change(author, currency);
+        change.debits += i128::from(terms.amount);
+        change.open.insert(number, true);
+        if let Some((number, mut request)) = request {
+            request.flags |= PAID;
+            self.put_order(number, request);
+        }
+        Ok(())
+    }
+
+    fn open_request(&self, request: &OrderRef, to: u32, currency: u32) -> Result<(u32, Order), Reason> {
+        let (number, order) = self.order(request).ok_or(Reason::NoSuchOrder)?;
+        if order.kind != Kind::Request || order.from != to || order.currency != currency {
+            return Err(Reason::NoSuchOrder);
+        }
+        if order.to != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        if order.flags & PAID != 0 || order.declined != NONE {
+            return Err(Reason::AlreadyDone);
+        }
+        Ok((number, order))
+    }
+
+    fn check_limit(&mut self, currency: u32, amount: i64) -> Result<(), Reason> {
+        let (line, _) = self.lens().line(self.draft.author, currency);
+        let (balance, lost) = self.sums(currency);
+        let available = balance + i128::from(line);
+        let requested = i128::from(amount);
+        if requested <= available {
+            return Ok(());
+        }
+        if requested <= available + lost {
+            let author = self.draft.author;
+            self.change(author, currency).lost -= requested;
+            return Err(Reason::Uncovered);
+        }
+        Err(Reason::LimitExceeded { available: clamp(available), requested: amount })
+    }
+
+    fn accept(&mut self, index: u32, named: &OrderRef) -> Result<(), Reason> {
+        let (number, mut order) = self.order(named).ok_or(Reason::NoSuchOrder)?;
+        if order.to != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        let hold = match order.kind {
+            Kind::Pay => None,
+            Kind::Capture => Some(self.order_at(order.link).ok_or(Reason::NoSuchOrder)?),
+            Kind::Hold => return Err(Reason::NotCaptured),
+            Kind::Request => return Err(Reason::NoSuchOrder),
+        };
+        self.draft.relied.push(order.entry);
+        let declined = order.declined != NONE || hold.is_some_and(|hold| hold.declined != NONE);
+        if order.accepted != NONE || order.flags & CLAIMED != 0 || declined {
+            return Err(Reason::AlreadyDone);
+        }
+        let hold_standing = hold.map_or(Standing::Good, |hold| hold.standing);
+        if order.standing.is_undone() || hold_standing.is_undone() {
+            return self.undone(index, number, order, Reason::OrderVoid);
+        }
+        if order.standing != Standing::Good || hold_standing != Standing::Good {
+            return Err(Reason::OrderInvalid);
+        }
+        if order.amount == 0 {
+            return Err(Reason::Amount);
+        }
+        let mark = self.mark_of(self.item.idx);
+        let ended = self.facts.first_seal(order.expires).filter(|place| hold.is_none() && mark > *place);
+        match ended {
+            Some(place) if place < self.view.seals => return Err(Reason::Expired),
+            Some(_) => return self.undone(index, number, order, Reason::Expired),
+            None => self.book(number, &mut order)?,
+        }
+        if let Some(mut hold) = hold.filter(|hold| hold.flags & CLAIMED != 0) {
+            hold.flags &= !CLAIMED;
+            self.put_order(order.link, hold);
+        }
+        Ok(())
+    }
+
+    /// Moves both legs of an accepted order.
+    fn book(&mut self, number: u32, order: &mut Order) -> Result<(), Reason> {
+        let (payee, currency) = (self.draft.author, order.currency);
+        let purse = self.state.purse(payee, currency);
+        let (balance, _) = self.sums(currency);
+        let waiting: i128 = purse.map_or(0, |purse| {
+            purse
+                .pending
+                .keys()
+                .filter_map(|order| self.order_at(*order))
+                .map(|order| i128::from(order.amount))
+                .sum()
+        });
+        if balance + waiting + i128::from(order.amount) > i128::from(i64::MAX) {
+            return Err(Reason::Overflow);
+        }
+        let level = match self.lens().final_at(order.amount) {
+            Finality::Accepted => 0,
+            Finality::Certified => 1,
+            Finality::Sealed => 2,
+        };
+        order.accepted = self.item.idx;
+        let is_final = self.is_final(order, level);
+        if is_final {
+            order.flags |= FINAL;
+        }
+        self.put_order(number, *order);
+        self.draft.moved.push(number);
+        let amount = order.amount;
+        let change = self.change(payee, currency);
+        change.booked += i128::from(amount);
+        if is_final {
+            change.credits += i128::from(amount);
+        } else {
+            change.pending.insert(number, Some(level));
+        }
+        let root = if order.kind == Kind::Capture { order.link } else { number };
+        let change = self.change(order.from, currency);
+        change.booked -= i128::from(amount);
+        change.open.insert(root, false);
+        Ok(())
+    }
+
+    /// An acceptance that was right by what its author knew, of an order that does not stand: a claim takes its place.
+    fn undone(&mut self, index: u32, number: u32, mut order: Order, reason: Reason) -> Result<(), Reason> {
+        order.flags |= CLAIMED;
+        let (amount, currency) = (order.amount, order.currency);
+        self.put_order(number, order);
+        if amount > 0 {
+            let author = self.draft.author;
+            self.change(author, currency).lost += i128::from(amount);
+            self.draft.claims.push(ClaimRec {
+                entry: self.item.idx,
+                index,
+                order: number,
+                amount,
+                is_hold: false,
+            });
+        }
+        Err(reason)
+    }
+
+    fn decline(&mut self, named: &OrderRef) -> Result<(), Reason> {
+        let (number, mut order) = self.order(named).ok_or(Reason::NoSuchOrder)?;
+        if order.to != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        let captured_and_taken = self.order_at(order.link).is_some_and(|linked| linked.accepted != NONE);
+        match order.kind {
+            Kind::Capture => return Err(Reason::NoSuchOrder),
+            Kind::Pay | Kind::Hold | Kind::Request => {}
+        }
+        let done = order.accepted != NONE || order.declined != NONE || order.flags & CLAIMED != 0;
+        if done || captured_and_taken || (order.kind == Kind::Request && order.flags & PAID != 0) {
+            return Err(Reason::AlreadyDone);
+        }
+        order.declined = self.item.idx;
+        self.put_order(number, order);
+        Ok(())
+    }
+
+    fn give_back(&mut self, named: &OrderRef, decline: &Cid) -> Result<(), Reason> {
+        let (number, mut order) = self.order(named).ok_or(Reason::NoSuchOrder)?;
+        if order.from != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        match order.kind {
+            Kind::Pay | Kind::Hold => {}
+            Kind::Capture | Kind::Request => return Err(Reason::NoSuchOrder),
+        }
+        if order.standing != Standing::Good {
+            return Err(Reason::OrderInvalid);
+        }
+        if order.declined == NONE || self.referred(decline) != Some(order.declined) {
+            return Err(Reason::NotDeclined);
+        }
+        if order.flags & RELEASED != 0 {
+            return Err(Reason::AlreadyDone);
+        }
+        order.flags |= RELEASED;
+        order.returned = self.item.idx;
+        let captured = (order.kind == Kind::Hold).then(|| self.order_at(order.link)).flatten();
+        let amount = captured.map_or(order.amount, |capture| capture.amount);
+        self.put_order(number, order);
+        let author = self.draft.author;
+        let change = self.change(author, order.currency);
+        change.debits -= i128::from(amount);
+        change.open.insert(number, false);
+        Ok(())
+    }
+
+    fn capture(&mut self, index: u32, named: &OrderRef, amount: i64) -> Result<(), Reason> {
+        let (number, mut hold) = self.order(named).ok_or(Reason::NoSuchOrder)?;
+        if hold.kind != Kind::Hold {
+            return Err(Reason::NoSuchOrder);
+        }
+        if hold.from != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        if hold.standing != Standing::Good {
+            return Err(Reason::OrderInvalid);
+        }
+        if hold.link != NONE {
+            return Err(Reason::AlreadyDone);
+        }
+        if hold.flags & RELEASED != 0 {
+            return Err(if hold.returned == NONE { Reason::Expired } else { Reason::AlreadyDone });
+        }
+        if amount < 0 || amount > hold.amount {
+            return Err(Reason::Amount);
+        }
+        self.check_approvals()?;
+        let lapsed = self.facts.first_seal(hold.expires);
+        if lapsed.is_some_and(|place| self.mark_of(self.item.idx) > place) {
+            // A seal had ended the hold, unknown to the payer, who has the credit back all the same.
+            let capture = self.capture_of(index, number, &hold, amount, Standing::Lapsed);
+            self.push_order(capture);
+            hold.flags |= RELEASED | super::state::LAPSED;
+            self.put_order(number, hold);
+            self.free(&hold, number, hold.amount, true);
+            return Err(Reason::Expired);
+        }
+        let capture = self.capture_of(index, number, &hold, amount, Standing::Good);
+        hold.link = self.push_order(capture);
+        self.put_order(number, hold);
+        let own = hold.link;
+        self.draft.moved.push(own);
+        self.free(&hold, number, hold.amount.saturating_sub(amount), amount == 0);
+        Ok(())
+    }
+
+    fn free(&mut self, hold: &Order, number: u32, amount: i64, closes: bool) {
+        let author = self.draft.author;
+        let change = self.change(author, hold.currency);
+        change.debits -= i128::from(amount);
+        if closes {
+            change.open.insert(number, false);
+        }
+    }
+
+    fn capture_of(&self, index: u32, number: u32, hold: &Order, amount: i64, standing: Standing) -> Order {
+        Order {
+            entry: self.item.idx,
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            kind: Kind::Capture,
+            standing,
+            flags: 0,
+            amount,
+            link: number,
+            accepted: NONE,
+            declined: NONE,
+            returned: NONE,
+            ..*hold
+        }
+    }
+
+    fn claim(&mut self, index: u32, named: &OrderRef, amount: i64) -> Result<(), Reason> {
+        let (number, mut hold) = self.order(named).ok_or(Reason::NoSuchOrder)?;
+        if hold.kind != Kind::Hold {
+            return Err(Reason::NoSuchOrder);
+        }
+        if hold.to != self.draft.author {
+            return Err(Reason::NotYours);
+        }
+        if hold.standing == Standing::Bad {
+            return Err(Reason::OrderInvalid);
+        }
+        if amount <= 0 || amount > hold.amount {
+            return Err(Reason::Amount);
+        }
+        let taken = self.order_at(hold.link).is_some_and(|capture| capture.accepted != NONE);
+        if hold.declined != NONE || hold.flags & CLAIMED != 0 || taken {
+            return Err(Reason::AlreadyDone);
+        }
+        hold.flags |= CLAIMED;
+        self.put_order(number, hold);
+        let entry = self.item.idx;
+        self.draft.claims.push(ClaimRec { entry, index, order: number, amount, is_hold: true });
+        Ok(())
+    }
+
+    /// Remembers an order that has no effect, so that whoever accepts it is told why, or gets a claim.
+    pub(super) fn note_without_effect(&mut self, index: u32, act: &'a Act, result: Result<(), Reason>) {
+        let standing = Self::standing_of(result);
+        if let Some(terms) = terms_of(act) {
+            let order = self.new_order(index, &terms, standing);
+            self.push_order(order);
+        } else if let (Act::Capture { hold, amount, .. }, true) = (act, standing != Standing::Bad) {
+            if let Some((number, hold)) = self.order(hold) {
+                let is_own = hold.kind == Kind::Hold && hold.from == self.draft.author;
+                if is_own && (0..=hold.amount).contains(amount) {
+                    let capture = self.capture_of(index, number, &hold, *amount, standing);
+                    self.push_order(capture);
+                }
+            }
+        } else if let Act::Repair { at, lost } = act {
+            // Which branch counts may follow from this very act.
+            self.draft.repairs.push((*at, lost.iter().map(hash_of).collect()));
+        } else if let Act::Accept { order } = act {
+            let named = self.order(order).filter(|(_, order)| order.to == self.draft.author);
+            self.draft.relied.extend(named.map(|(_, order)| order.entry));
+        }
+    }
+}
+
+fn terms_of(act: &Act) -> Option<Terms<'_>> {
+    let never = u64::MAX;
+    match act {
+        Act::Pay { to, amount, currency, request, expires, .. } => Some(Terms {
+            kind: Kind::Pay,
+            to: *to,
+            amount: *amount,
+            currency,
+            expires: expires.map_or(never, icn_types::Timestamp::as_millis),
+            request: *request,
+        }),
+        Act::Hold { to, amount, currency, expires, .. } => Some(Terms {
+            kind: Kind::Hold,
+            to: *to,
+            amount: *amount,
+            currency,
+            expires: expires.as_millis(),
+            request: None,
+        }),
+        Act::Request { of, amount, currency, expires, .. } => Some(Terms {
+            kind: Kind::Request,
+            to: *of,
+            amount: *amount,
+            currency,
+            expires: expires.map_or(never, icn_types::Timestamp::as_millis),
+            request: None,
+        }),
+        Act::Found { .. }
+        | Act::Policy(_)
+        | Act::Appoint { .. }
+        | Act::Dismiss { .. }
+        | Act::Admit { .. }
+        | Act::Expel { .. }
+        | Act::Join { .. }
+        | Act::Currency { .. }
+        | Act::Line { .. }
+        | Act::Freeze { .. }
+        | Act::Unfreeze { .. }
+        | Act::Witnesses { .. }
+        | Act::Treasury { .. }
+        | Act::Accept { .. }
+        | Act::Decline { .. }
+        | Act::Return { .. }
+        | Act::Capture { .. }
+        | Act::Claim { .. }
+        | Act::Seal { .. }
+        | Act::Repair { .. } => None,
+    }
+}
+
+pub(super) fn clamp(amount: i128) -> i64 {
+    i64::try_from(amount).unwrap_or(if amount < 0 { i64::MIN } else { i64::MAX })
+}

@@ -1,0 +1,234 @@
+//! Judging the acts that change the rules of the space.
+
+use icn_types::{Cid, Timestamp};
+
+use super::judge::Judge;
+use super::reason::Reason;
+use super::state::{NONE, Rule, SealRec, hash_of};
+use crate::act::Act;
+use crate::invitation::Invitation;
+
+impl<'a> Judge<'a> {
+    pub(super) fn rule(&mut self, index: u32, act: &'a Act) -> Result<(), Reason> {
+        let author = self.draft.author;
+        match act {
+            Act::Found { name, .. } => self.found(index, name),
+            Act::Join { invitation, nickname } => self.join(index, invitation, nickname.as_deref()),
+            Act::Seal { number, prev, time, digest } => {
+                self.check_fork()?;
+                self.seal(index, *number, *prev, *time, digest)
+            }
+            Act::Policy(_)
+            | Act::Appoint { .. }
+            | Act::Dismiss { .. }
+            | Act::Admit { .. }
+            | Act::Expel { .. }
+            | Act::Currency { .. }
+            | Act::Line { .. }
+            | Act::Freeze { .. }
+            | Act::Unfreeze { .. }
+            | Act::Witnesses { .. }
+            | Act::Treasury { .. }
+            | Act::Pay { .. }
+            | Act::Request { .. }
+            | Act::Accept { .. }
+            | Act::Decline { .. }
+            | Act::Return { .. }
+            | Act::Hold { .. }
+            | Act::Capture { .. }
+            | Act::Claim { .. }
+            | Act::Repair { .. } => {
+                if !self.lens().is_steward(author) {
+                    return Err(Reason::NotASteward(self.item.author));
+                }
+                self.check_fork()?;
+                self.check_approvals()?;
+                let rule = self.steward(act)?;
+                self.event(index, rule);
+                Ok(())
+            }
+        }
+    }
+
+    fn found(&mut self, index: u32, name: &str) -> Result<(), Reason> {
+        if self.item.author != self.root || self.item.seq != 1 || index != 0 {
+            return Err(Reason::NotTheFounder);
+        }
+        let root = self.root();
+        self.event(index, Rule::Found { name: name.to_owned() });
+        self.event(index, Rule::Admit(root, None));
+        self.event(index, Rule::Appoint(root));
+        Ok(())
+    }
+
+    fn join(&mut self, index: u32, invitation: &Invitation, nickname: Option<&str>) -> Result<(), Reason> {
+        let author = self.draft.author;
+        let issuer = self.account(invitation.issuer);
+        let sealed = self.last_seal_time();
+        let lens = self.lens();
+        let fits = invitation.space == self.root
+            && invitation.member.is_none_or(|member| member == self.item.author)
+            && lens.is_steward(issuer)
+            && !lens.is_expelled(author);
+        if !fits {
+            return Err(Reason::Invitation);
+        }
+        if sealed.is_some_and(|time| time > invitation.expires.as_millis()) {
+            return Err(Reason::Expired);
+        }
+        self.event(index, Rule::Join(author, nickname.map(str::to_owned)));
+        Ok(())
+    }
+
+    fn steward(&mut self, act: &'a Act) -> Result<Rule, Reason> {
+        Ok(match act {
+            Act::Policy(policy) => Rule::Policy(policy.clone()),
+            Act::Appoint { member } => {
+                let account = self.account(*member);
+                if !self.lens().is_member(account) {
+                    return Err(Reason::NotAMember(*member));
+                }
+                Rule::Appoint(account)
+            }
+            Act::Dismiss { member } if *member == self.root => return Err(Reason::Root),
+            Act::Dismiss { member } => Rule::Dismiss(self.account(*member)),
+            Act::Admit { member, nickname } => Rule::Admit(self.account(*member), nickname.clone()),
+            Act::Expel { member } if *member == self.root => return Err(Reason::Root),
+            Act::Expel { member } => Rule::Expel(self.account(*member)),
+            Act::Currency { code, decimals, policy } => {
+                let currency = self.new_currency(code);
+                if self.lens().currency(currency).is_some_and(|(known, ..)| known != *decimals) {
+                    return Err(Reason::Decimals);
+                }
+                Rule::Currency { currency, decimals: *decimals, policy: policy.clone() }
+            }
+            Act::Line { account, currency, limit, number } => {
+                let account = self.account(*account);
+                let currency = self.find_currency(currency).ok_or(Reason::UnknownCurrency)?;
+                let lens = self.lens();
+                if lens.currency(currency).is_none() {
+                    return Err(Reason::UnknownCurrency);
+                }
+                let known = lens.line_number(account, currency);
+                if *number <= known {
+                    return Err(Reason::Number(known.saturating_add(1)));
+                }
+                Rule::Line { account, currency, limit: *limit, number: *number }
+            }
+            Act::Freeze { account, .. } => Rule::Freeze(self.account(*account)),
+            Act::Unfreeze { account } => Rule::Unfreeze(self.account(*account)),
+            Act::Witnesses { number, members } => {
+                let next = self.lens().set().map_or(1, |(number, _)| number.saturating_add(1));
+                if *number != next {
+                    return Err(Reason::Number(next));
+                }
+                for member in members {
+                    let account = self.account(*member);
+                    if !self.lens().is_member(account) {
+                        return Err(Reason::NotAMember(*member));
+                    }
+                }
+                Rule::Witnesses { number: *number, members: members.clone() }
+            }
+            Act::Treasury { account, approvers, threshold } => Rule::Treasury {
+                account: self.account(*account),
+                approvers: approvers.clone(),
+                threshold: *threshold,
+            },
+            Act::Found { .. }
+            | Act::Join { .. }
+            | Act::Seal { .. }
+            | Act::Pay { .. }
+            | Act::Request { .. }
+            | Act::Accept { .. }
+            | Act::Decline { .. }
+            | Act::Return { .. }
+            | Act::Hold { .. }
+            | Act::Capture { .. }
+            | Act::Claim { .. }
+            | Act::Repair { .. } => return Err(Reason::NoSuchOrder),
+        })
+    }
+
+    /// Returns the time of the last seal of the line in the entry's past, in milliseconds.
+    pub(super) fn last_seal_time(&self) -> Option<u64> {
+        let last = self.view.seals.checked_sub(1)?;
+        self.facts.line.get(last as usize).map(|seal| seal.time)
+    }
+
+    fn seal(
+        &mut self,
+        index: u32,
+        number: u64,
+        prev: Option<Cid>,
+        time: Timestamp,
+        digest: &[u8],
+    ) -> Result<(), Reason> {
+        let author = self.draft.author;
+        let lens = self.lens();
+        let at_once = match lens.set() {
+            Some((_, members)) if !members.is_empty() => {
+                if !members.contains(&self.item.author) {
+                    return Err(Reason::NotAWitness(self.item.author));
+                }
+                false
+            }
+            Some(_) | None if lens.is_steward(author) => true,
+            Some(_) | None => return Err(Reason::NotASteward(self.item.author)),
+        };
+        if self.draft.seal.is_some() {
+            return Err(Reason::AlreadyDone);
+        }
+        let before = match prev {
+            None => None,
+            Some(prev) => {
+                let entry = self.referred(&prev).ok_or(Reason::SealPrev)?;
+                let seal = self.state.seals.get(&entry).ok_or(Reason::SealPrev)?;
+                if !self.lens().is_in_force(entry) {
+                    return Err(Reason::SealPrev);
+                }
+                Some((entry, seal))
+            }
+        };
+        if let Some((_, seal)) = before {
+            if number <= seal.number {
+                return Err(Reason::Number(seal.number.saturating_add(1)));
+            }
+            if time.as_millis() <= seal.time {
+                return Err(Reason::SealTime);
+            }
+        }
+        let before = before.map_or(NONE, |(entry, _)| entry);
+        self.check_digest(before, digest)?;
+        let time = time.as_millis();
+        self.draft.seal =
+            Some(SealRec { index, number, prev: before, time, digest: digest.to_vec(), in_force: at_once });
+        if at_once {
+            self.event(index, Rule::Sealed(NONE));
+        }
+        Ok(())
+    }
+
+    /// Compares with the books as they are in the seal's past alone: whatever comes to light later does not matter.
+    fn check_digest(&mut self, prev: u32, digest: &[u8]) -> Result<(), Reason> {
+        let key = hash_of(&self.item.id);
+        if let Some(is_right) = self.memo.get(&key) {
+            return if *is_right { Ok(()) } else { Err(Reason::SealDigest) };
+        }
+        let parents: Vec<u32> = super::judge::parents(self.item).collect();
+        let is_live = self.mode == super::judge::Mode::Live;
+        let tip = self.facts.line.last().map_or(NONE, |seal| seal.entry);
+        let known = (is_live && tip == prev).then(|| self.state.cut_digest(self.facts, &parents)).flatten();
+        match known {
+            Some(known) => {
+                let is_right = known.as_slice() == digest;
+                self.draft.seal_is_right = Some(is_right);
+                if is_right { Ok(()) } else { Err(Reason::SealDigest) }
+            }
+            None => {
+                self.draft.wants_seal = true;
+                Err(Reason::SealDigest)
+            }
+        }
+    }
+}

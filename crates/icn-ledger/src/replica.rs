@@ -1,0 +1,300 @@
+//! One replica of the books of one space: what a node does with what it hears, for the members that it serves.
+//!
+//! A machine: `handle(now, event)` takes what happened, `settle(now)` does what follows from all of it (votes,
+//! acceptances, certificates, seals); both return effects for the shell. It owns the log, the reduced books and the
+//! reconciliations, and no socket, disk or clock.
+
+mod checked;
+mod checkpoint;
+mod duties;
+mod event;
+mod pass;
+mod posting;
+mod syncing;
+mod taking;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use icn_gossip::{AccessControl, Log, LogId, LogLimits, SignedEntry, TopicMeta};
+use icn_identity::{Signer, Verifier};
+use icn_types::{Cid, Did, Duration, Timestamp};
+
+pub use self::checked::{CheckError, Checked};
+pub use self::checkpoint::Checkpoint;
+pub use self::event::{Arrived, Effect, Event, Live, PostRequest, Posted, SessionId, Verdict, Write};
+pub use self::pass::{Bearer, PASS_BYTES_MAX, Pass};
+use self::posting::Own;
+pub use self::posting::Refusal;
+use self::syncing::{Node, Session};
+use crate::books::Books;
+use crate::certificate::Certificate;
+use crate::invitation::Invitation;
+use crate::misbehaviour::Misbehaviour;
+use crate::witness::{Memory, Tally, VoteRecord, Witness};
+
+/// Reads entries that were written down.
+pub trait Entries: Send {
+    /// Returns the entry at a place of the order of application.
+    fn get(&self, idx: u32) -> Option<SignedEntry>;
+}
+
+/// How a replica behaves.
+#[derive(Debug, Clone)]
+pub struct ReplicaConfig {
+    /// The space, by its root DID.
+    pub space: Did,
+    /// The node that keeps this replica.
+    pub node: Did,
+    /// Whether another node of the space was ever met: then the own head must be confirmed after each start.
+    pub has_peers: bool,
+    /// What lets this node read before any of its members is in the books.
+    pub invitation: Option<Invitation>,
+    /// How often each node is reconciled with.
+    pub sync_period: Duration,
+    /// How long a request may wait for the own head to be confirmed.
+    pub confirm_patience: Duration,
+    /// Whether incoming payments are accepted by themselves.
+    pub accepts: bool,
+    /// The bounds of the log.
+    pub limits: LogLimits,
+    /// Where the order of partners comes from.
+    pub seed: u64,
+}
+
+impl ReplicaConfig {
+    /// Returns the usual behaviour.
+    #[must_use]
+    pub fn new(space: Did, node: Did) -> Self {
+        Self {
+            space,
+            node,
+            has_peers: false,
+            invitation: None,
+            sync_period: Duration::from_secs(10),
+            confirm_patience: Duration::from_secs(15),
+            accepts: true,
+            limits: LogLimits::default(),
+            seed: 0,
+        }
+    }
+}
+
+/// One replica.
+pub struct Replica {
+    config: ReplicaConfig,
+    access: AccessControl,
+    log: Log,
+    books: Books,
+    entries: Box<dyn Entries>,
+    verifier: Arc<dyn Verifier>,
+    /// Entries that may not be on the disk yet.
+    recent: BTreeMap<u32, SignedEntry>,
+    own: BTreeMap<Did, Own>,
+    witnesses: BTreeMap<Did, Witness>,
+    tally: Tally,
+    offences: Misbehaviour,
+    /// Whoever may append: the root, and everybody who was ever let in.
+    writers: BTreeSet<Did>,
+    sessions: BTreeMap<SessionId, Session>,
+    nodes: BTreeMap<Did, Node>,
+    /// Applied since the last [`Replica::settle`].
+    fresh: Vec<Cid>,
+    /// Certificates that this replica put together.
+    certificates: BTreeMap<Cid, Certificate>,
+    /// Those that may have to be written into an entry.
+    assembled: BTreeSet<Cid>,
+    /// Entries that a witness could not judge yet.
+    undecided: BTreeSet<Cid>,
+    next_look: Timestamp,
+    next_seal: Timestamp,
+    /// The last attempt at a seal: its number, and which round of turns.
+    sealed: Option<(u64, u64)>,
+    /// What is to be written with the next turn.
+    notes: Vec<Write>,
+    must_rejudge: bool,
+    started: Timestamp,
+    turn: u64,
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replica")
+            .field("space", &self.config.space)
+            .field("entries", &self.log.len())
+            .finish()
+    }
+}
+
+impl Replica {
+    /// Makes an empty replica.
+    ///
+    /// # Panics
+    ///
+    /// Never: the topic's name is a constant that is well formed.
+    #[must_use]
+    pub fn new(config: ReplicaConfig, entries: Box<dyn Entries>, verifier: Arc<dyn Verifier>) -> Self {
+        let id = log_of(config.space);
+        let access = TopicMeta::of(id.topic.clone()).access;
+        Self {
+            access,
+            log: Log::new(id, config.limits),
+            books: Books::new(config.space),
+            entries,
+            verifier,
+            recent: BTreeMap::new(),
+            own: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
+            tally: Tally::new(),
+            offences: Misbehaviour::new(),
+            writers: BTreeSet::from([config.space]),
+            sessions: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            fresh: Vec::new(),
+            certificates: BTreeMap::new(),
+            assembled: BTreeSet::new(),
+            undecided: BTreeSet::new(),
+            next_look: Timestamp::default(),
+            next_seal: Timestamp::default(),
+            sealed: None,
+            notes: Vec::new(),
+            must_rejudge: false,
+            started: Timestamp::default(),
+            turn: config.seed,
+            config,
+        }
+    }
+
+    /// Lets a member speak from here.
+    pub fn add_identity(&mut self, signer: Arc<dyn Signer>) {
+        let did = signer.did();
+        let memory = if self.config.has_peers { Memory::Unsure } else { Memory::Kept };
+        self.witnesses.entry(did).or_insert_with(|| Witness::new(self.config.space, did, memory));
+        self.own.entry(did).or_insert_with(|| Own::new(signer));
+    }
+
+    /// Takes a vote from the disk, before anything else.
+    pub fn restore_vote(&mut self, witness: Did, record: &VoteRecord) {
+        if let Some(witness) = self.witnesses.get_mut(&witness) {
+            witness.restore(record);
+        }
+    }
+
+    /// Takes the next entry from the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckError`] when the disk gives something else than was written.
+    pub fn restore(&mut self, signed: SignedEntry) -> Result<(), CheckError> {
+        let checked = Checked::trusted(signed)?;
+        // What was written was applied before, so nothing is to be written again.
+        drop(self.admit(checked));
+        Ok(())
+    }
+
+    /// Ends the reading of the disk.
+    pub fn restored(&mut self, now: Timestamp) {
+        self.started = now;
+        self.recent.clear();
+        self.fresh.clear();
+        self.must_rejudge |= self.books.needs_rejudge();
+        if self.must_rejudge {
+            self.rejudge();
+        }
+    }
+
+    /// Advances the machine by one event. Input out of place has no effects.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn handle(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
+        match event {
+            Event::Live { from, ticket, message } => self.hear_live(now, from, ticket, message),
+            Event::Post { ticket, request } => self.hear_post(now, ticket, request),
+            Event::Submit { ticket, entry } => self.hear_submit(ticket, *entry),
+            Event::PeerUp(node) => self.peer_up(now, node),
+            Event::PeerDown(node) => self.peer_down(node),
+            Event::SessionOpened { session, node, is_ours } => {
+                self.session_opened(now, session, node, is_ours)
+            }
+            Event::SessionFailed { node } => self.session_failed(now, node),
+            Event::SessionFrame { session, bytes } => self.session_frame(now, session, &bytes),
+            Event::SessionClosed { session } => self.session_closed(now, session),
+            Event::SessionDrained { session } => self.session_drained(now, session),
+            Event::Checked { session, arrived } => self.hear_checked(now, session, arrived),
+            Event::Durable { entries } => {
+                self.recent = self.recent.split_off(&entries);
+                Vec::new()
+            }
+            Event::Tick => self.tick(now),
+        }
+    }
+
+    /// Does what follows from the events since the last call.
+    #[must_use = "effects do nothing until the shell carries them out"]
+    pub fn settle(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.must_rejudge {
+            self.rejudge();
+        }
+        effects.extend(self.answer_waiting(now));
+        effects.extend(self.duties(now));
+        if !self.notes.is_empty() {
+            effects.push(Effect::Persist(std::mem::take(&mut self.notes)));
+        }
+        effects
+    }
+
+    /// Tells whether a member of this node may write: its head is confirmed, or nobody else could know another.
+    #[must_use]
+    pub fn is_ready(&self, author: &Did) -> bool {
+        !self.config.has_peers || self.own.get(author).is_some_and(|own| own.is_confirmed)
+    }
+
+    /// Tells whether a certificate for an entry is known here, in the log or not.
+    #[must_use]
+    pub fn is_certified(&self, entry: &Cid) -> bool {
+        self.certificates.contains_key(entry)
+            || self.log.idx(entry).is_some_and(|idx| self.books.is_certified(idx.0))
+    }
+
+    /// Shows another invitation to nodes of the space.
+    pub fn set_invitation(&mut self, invitation: Invitation) {
+        self.config.invitation = Some(invitation);
+    }
+
+    /// Returns the reduced books.
+    #[must_use]
+    pub const fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Returns the log.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Returns who broke which rule.
+    #[must_use]
+    pub const fn offences(&self) -> &Misbehaviour {
+        &self.offences
+    }
+
+    /// Finds an entry, in memory or on the disk.
+    #[must_use]
+    pub fn entry(&self, id: &Cid) -> Option<SignedEntry> {
+        self.entry_at(self.log.idx(id)?.0)
+    }
+
+    /// Finds an entry by its place in the order of application.
+    #[must_use]
+    pub fn entry_at(&self, idx: u32) -> Option<SignedEntry> {
+        self.recent.get(&idx).cloned().or_else(|| self.entries.get(idx))
+    }
+}
+
+/// Names the log of a space's books.
+#[must_use]
+pub fn log_of(space: Did) -> LogId {
+    LogId { space, topic: icn_gossip::TopicName::ledger() }
+}

@@ -1,0 +1,310 @@
+//! What a node does by itself for the members that it serves: accept what they are paid, vote, certify, seal.
+
+use std::collections::BTreeMap;
+
+use icn_gossip::LiveMessage;
+use icn_types::{Cid, Did, Duration, Timestamp};
+use serde_bytes::ByteBuf;
+
+use super::event::{Effect, Write};
+use super::{Replica, view};
+use crate::act::{Act, OrderRef, PROOFS_MAX};
+use crate::books::{OrderStatus, OrderView};
+use crate::certificate::Certificate;
+use crate::policy::Finality;
+use crate::witness::{Candidate, WitnessEffect};
+
+/// Entries that a witness looks at again later. Full: the oldest is forgotten, and its payer asks again by paying anew.
+const UNDECIDED_MAX: usize = 65_536;
+/// Orders that one entry accepts.
+const ACCEPTED_AT_ONCE: usize = 128;
+/// How often it is looked whether an epoch is over.
+const SEAL_LOOK: Duration = Duration::from_millis(250);
+/// How often a witness looks again at what it could not judge.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Certificates that no entry carries yet. Full: the oldest is forgotten; its votes come again.
+const CERTIFICATES_MAX: usize = 65_536;
+
+impl Replica {
+    /// Does everything that is due.
+    pub(super) fn duties(&mut self, now: Timestamp) -> Vec<Effect> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let mut effects = self.vote(now, &fresh);
+        if self.is_confirmed() {
+            effects.extend(self.accept(now));
+            effects.extend(self.take_back(now));
+            effects.extend(self.certify(now));
+            effects.extend(self.seal(now));
+        }
+        while self.certificates.len() > CERTIFICATES_MAX {
+            self.certificates.pop_first();
+        }
+        effects
+    }
+
+    /// Tells whether the members of this node may write without being asked.
+    fn is_confirmed(&self) -> bool {
+        !self.config.has_peers || self.own.values().all(|own| own.is_confirmed)
+    }
+
+    /// Lets the witnesses of this node look at new entries, and again at those that they could not judge yet.
+    fn vote(&mut self, now: Timestamp, fresh: &[Cid]) -> Vec<Effect> {
+        if self.books.witness_set().is_none() {
+            self.undecided.clear();
+            return Vec::new();
+        }
+        let is_due = now >= self.next_look;
+        let mut due: Vec<Cid> = fresh.to_vec();
+        if is_due {
+            self.next_look = now.plus(LOOK_AGAIN);
+            due.extend(std::mem::take(&mut self.undecided));
+        }
+        let mut writes = Vec::new();
+        let mut votes = Vec::new();
+        let mut witnesses = std::mem::take(&mut self.witnesses);
+        for id in due {
+            let Some((author, seq, prev, post)) = self.read(&id) else { continue };
+            let candidate = Candidate { id, author, seq, prev, post: &post };
+            for (did, witness) in &mut witnesses {
+                match witness.consider(now, &candidate, &view::View::new(self)) {
+                    Ok(wanted) => {
+                        for effect in wanted {
+                            match effect {
+                                WitnessEffect::Persist(record) => {
+                                    writes.push(Write::Vote { witness: *did, record })
+                                }
+                                WitnessEffect::Send(vote) => votes.push((*did, vote)),
+                            }
+                        }
+                    }
+                    Err(refusal) if refusal.is_lasting() => {}
+                    Err(_) => {
+                        self.undecided.insert(id);
+                    }
+                }
+            }
+        }
+        self.witnesses = witnesses;
+        while self.undecided.len() > UNDECIDED_MAX {
+            self.undecided.pop_first();
+        }
+        let mut effects = Vec::new();
+        if !writes.is_empty() {
+            effects.push(Effect::Persist(writes));
+        }
+        for (did, vote) in votes {
+            let Some(signer) = self.own.get(&did).map(|own| std::sync::Arc::clone(&own.signer)) else {
+                continue;
+            };
+            if let Ok(signed) = vote.sign(signer.as_ref()) {
+                self.take_vote(now, &signed);
+                if let Ok(bytes) = LiveMessage::Extra(ByteBuf::from(signed.encode())).encode() {
+                    effects.push(Effect::Publish(bytes));
+                }
+            }
+        }
+        effects
+    }
+
+    /// Accepts what members of this node are paid, as soon as it has the level that the space calls final.
+    fn accept(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.config.accepts {
+            return effects;
+        }
+        let members: Vec<Did> = self.own.keys().copied().collect();
+        for member in members {
+            while let Some((acts, certificates)) = self.acceptable(&member) {
+                match self.append(now, member, acts, Vec::new(), certificates, None) {
+                    Ok((_, more)) => effects.extend(more),
+                    // It is looked at again with the next turn of things.
+                    Err(_) => break,
+                }
+            }
+        }
+        effects
+    }
+
+    /// Puts together what a member can accept now: as many as fit into one entry.
+    fn acceptable(&mut self, member: &Did) -> Option<(Vec<Act>, Vec<Certificate>)> {
+        let mut incoming = std::mem::take(&mut self.own.get_mut(member)?.incoming);
+        let policy = self.books.policy();
+        let has_witnesses = self.books.witness_set().is_some();
+        let mut acts = Vec::new();
+        let mut certificates: BTreeMap<Cid, Certificate> = BTreeMap::new();
+        incoming.retain(|order| {
+            let Some(view) = self.order(order) else { return false };
+            let is_open =
+                matches!(view.status, OrderStatus::Sent | OrderStatus::Captured) && view.declined.is_none();
+            if !is_open {
+                return false;
+            }
+            if acts.len() >= ACCEPTED_AT_ONCE {
+                return true;
+            }
+            let is_sealed = self.log.idx(&order.entry).is_some_and(|idx| self.books.is_sealed(idx.0));
+            if policy.final_at(view.amount, has_witnesses) == Finality::Certified && !is_sealed {
+                // The acceptance carries what makes it spendable.
+                match self.certificates.get(&order.entry) {
+                    Some(_)
+                        if certificates.len() >= PROOFS_MAX && !certificates.contains_key(&order.entry) =>
+                    {
+                        return true;
+                    }
+                    Some(certificate) => drop(certificates.insert(order.entry, certificate.clone())),
+                    None => return true,
+                }
+            }
+            acts.push(Act::Accept { order: *order });
+            true
+        });
+        if let Some(own) = self.own.get_mut(member) {
+            own.incoming = incoming;
+        }
+        (!acts.is_empty()).then(|| (acts, certificates.into_values().collect()))
+    }
+
+    /// Takes back what payees declined.
+    fn take_back(&mut self, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.config.accepts {
+            return effects;
+        }
+        let members: Vec<Did> =
+            self.own.iter().filter(|(_, own)| !own.declined.is_empty()).map(|(did, _)| *did).collect();
+        for member in members {
+            let declined = self.own.get_mut(&member).map(|own| std::mem::take(&mut own.declined));
+            let mut acts: Vec<Act> = declined
+                .into_iter()
+                .flatten()
+                .filter(|(order, _)| {
+                    let status = self.order(order).map(|view| view.status);
+                    status == Some(OrderStatus::Declined)
+                })
+                .map(|(order, decline)| Act::Return { order, decline })
+                .collect();
+            while !acts.is_empty() {
+                let rest = acts.split_off(acts.len().min(ACCEPTED_AT_ONCE));
+                // What cannot be taken back now is found again when the books are judged anew.
+                let written = self.append(now, member, acts, Vec::new(), Vec::new(), None);
+                effects.extend(written.map_or_else(|_| Vec::new(), |(_, effects)| effects));
+                acts = rest;
+            }
+        }
+        effects
+    }
+
+    /// Shows an order by its name.
+    #[must_use]
+    pub fn order(&self, order: &OrderRef) -> Option<OrderView> {
+        self.books.order_at(self.log.idx(&order.entry)?.0, order.index)
+    }
+
+    /// Reads what one act of an entry says.
+    #[must_use]
+    pub fn act(&self, act: &OrderRef) -> Option<Act> {
+        let post = crate::act::post_of(self.entry(&act.entry)?.check().ok()?.unverified()).ok()?;
+        post.acts.into_iter().nth(usize::try_from(act.index).ok()?)
+    }
+
+    /// Writes an entry that carries certificates which decide something: of seals, of witness sets, of forked places.
+    fn certify(&mut self, now: Timestamp) -> Vec<Effect> {
+        let due = std::mem::take(&mut self.assembled);
+        let mut decisive: Vec<Certificate> = Vec::new();
+        for entry in due {
+            let Some(certificate) = self.certificates.get(&entry) else { continue };
+            let idx = self.log.idx(&entry);
+            let is_written = idx.is_some_and(|idx| self.books.is_certified(idx.0));
+            if !is_written && self.is_decisive(certificate) && decisive.len() < PROOFS_MAX {
+                decisive.push(certificate.clone());
+            }
+        }
+        // Whoever wrote the entry, or witnesses it, carries its certificate; more than one do no harm.
+        let speaker = decisive.first().and_then(|certificate| {
+            let author = Some(certificate.author).filter(|author| self.own.contains_key(author));
+            let mut witnesses = certificate.votes.iter().map(|(witness, _)| *witness);
+            author.or_else(|| witnesses.find(|witness| self.own.contains_key(witness)))
+        });
+        let Some(speaker) = speaker else { return Vec::new() };
+        let written = self.append(now, speaker, Vec::new(), Vec::new(), decisive, None);
+        written.map_or_else(|_| Vec::new(), |(_, effects)| effects)
+    }
+
+    fn is_decisive(&self, certificate: &Certificate) -> bool {
+        if self.log.at(&certificate.author, certificate.seq).len() > 1 {
+            return true;
+        }
+        let is_rule = |act: &Act| matches!(act, Act::Seal { .. } | Act::Witnesses { .. });
+        self.read(&certificate.entry).is_some_and(|(_, _, _, post)| post.acts.iter().any(is_rule))
+    }
+
+    /// Ends an epoch when it is due and this node's turn.
+    fn seal(&mut self, now: Timestamp) -> Vec<Effect> {
+        if now < self.next_seal {
+            return Vec::new();
+        }
+        self.next_seal = now.plus(SEAL_LOOK);
+        let epoch = self.books.policy().epoch_seconds * 1_000;
+        let last = self.books.last_seal();
+        let covered = last.as_ref().and_then(|seal| self.log.idx(&seal.entry)).map_or(0, |idx| idx.0 + 1);
+        if epoch == 0 || !self.has_news(covered) {
+            return Vec::new();
+        }
+        let sealers = self.books.witness_set().map_or_else(|| self.books.stewards(), |set| set.members);
+        let numbers = self.books.seals();
+        let number = numbers.iter().map(|seal| seal.number).max().unwrap_or(0) + 1;
+        let last_time = last.as_ref().map_or_else(Timestamp::default, |seal| seal.time);
+        let since = now.since(last_time.max(self.started)).as_millis();
+        if since < epoch || sealers.is_empty() {
+            return Vec::new();
+        }
+        // The first in turn seals when the epoch is over, the next half an epoch later, and so on.
+        let late = (since - epoch) / (epoch / 2).max(1);
+        let count = sealers.len() as u64;
+        let turn = usize::try_from((number + late) % count).unwrap_or(0);
+        let Some(sealer) = sealers.get(turn).copied().filter(|sealer| self.own.contains_key(sealer)) else {
+            return Vec::new();
+        };
+        if self.sealed == Some((number, late / count)) {
+            return Vec::new();
+        }
+        let parents: Vec<u32> = self
+            .log
+            .deps_for(&sealer)
+            .into_iter()
+            .chain(self.log.head_of(&sealer).map(|(_, head)| head))
+            .filter_map(|id| self.log.idx(&id).map(|idx| idx.0))
+            .collect();
+        let Some(digest) = self.books.cut_digest(&parents) else { return Vec::new() };
+        self.sealed = Some((number, late / count));
+        let act = Act::Seal {
+            number,
+            prev: last.map(|seal| seal.entry),
+            time: now.max(last_time.plus(Duration::from_millis(1))),
+            digest: ByteBuf::from(digest.to_vec()),
+        };
+        let sealed = self.append(now, sealer, vec![act], Vec::new(), Vec::new(), None);
+        sealed.map_or_else(|_| Vec::new(), |(_, effects)| effects)
+    }
+
+    /// Tells whether something was written from a place on that is not about sealing itself.
+    fn has_news(&self, from: u32) -> bool {
+        let end = u32::try_from(self.log.len()).unwrap_or(u32::MAX);
+        let is_news = |idx: u32| {
+            let post = self
+                .entry_at(idx)?
+                .check()
+                .ok()
+                .and_then(|raw| crate::act::post_of(raw.unverified()).ok())?;
+            Some(post.acts.iter().any(|act| !matches!(act, Act::Seal { .. })))
+        };
+        (from..end).any(|idx| !self.books.is_sealed(idx) && is_news(idx).unwrap_or(false))
+    }
+
+    /// Reads an entry of the log.
+    fn read(&self, id: &Cid) -> Option<(Did, u64, Option<Cid>, crate::act::Post)> {
+        let entry = self.entry(id)?.check().ok()?.trusted();
+        let post = crate::act::post_of(entry.entry()).ok()?;
+        Some((entry.entry().author, entry.entry().seq, entry.entry().prev, post))
+    }
+}

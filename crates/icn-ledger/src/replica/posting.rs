@@ -1,0 +1,248 @@
+//! Saying something as a member of this node: once, at the right place, and only what the books will take.
+//!
+//! A chain has one writer, and a restored backup must not write where the original has written already. So before the
+//! first entry after a start, another node of the space must have shown what it has of the author's chain.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use icn_gossip::{Entry, LiveMessage};
+use icn_identity::Signer;
+use icn_types::{Cid, Did, Timestamp};
+
+use super::checked::Checked;
+use super::event::{Effect, PostRequest, Posted};
+use super::taking::Taken;
+use super::{Replica, view};
+use crate::act::{Act, OrderRef, Post};
+use crate::books::Reason;
+use crate::certificate::{Approval, Certificate};
+use crate::error::PostError;
+
+/// How many requests wait for the own head to be confirmed. Full: the next is refused.
+const WAITING_MAX: usize = 1_024;
+
+/// Why something was not said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its author's key is not on this node.
+    #[error("the key of {0} is not on this node: choose one of its identities")]
+    NoKey(Did),
+    /// The books would not take it.
+    #[error("{reason}")]
+    Books {
+        /// Which act, from 0.
+        index: usize,
+        /// By which rule, with the numbers.
+        reason: Reason,
+    },
+    /// It is no post.
+    #[error("the entry cannot be written")]
+    Post(#[source] PostError),
+    /// No other node has confirmed the own head since the start.
+    #[error(
+        "no other node of the space has confirmed yet where the chain of {0} ends, and a restored copy must not write \
+         twice: connect to another node, or say that this is the only copy with `--offline`"
+    )]
+    Unconfirmed(Did),
+    /// Too much waits already.
+    #[error("too many requests wait for another node of the space: try again in a moment")]
+    Busy,
+    /// The author's chain does not go on where the entry says.
+    #[error("the entry does not follow the author's last one, which is number {0}: prepare it again")]
+    NotNext(u64),
+    /// The author was never let in.
+    #[error("{0} is not a member of the space: ask a steward for an invitation")]
+    NotAMember(Did),
+    /// The node stops.
+    #[error("the node is stopping: ask again after it has started")]
+    Closed,
+}
+
+/// A member that speaks from here.
+pub(super) struct Own {
+    pub(super) signer: Arc<dyn Signer>,
+    /// Whether another node has shown what it has of this chain, or there is none.
+    pub(super) is_confirmed: bool,
+    /// The entries by the client's word for them.
+    pub(super) keys: BTreeMap<String, (Cid, u64)>,
+    /// What the member is paid and has not answered.
+    pub(super) incoming: BTreeSet<OrderRef>,
+    /// What the member's payees declined, with the entry that says so: it is to be taken back.
+    pub(super) declined: BTreeMap<OrderRef, Cid>,
+    waiting: VecDeque<(Timestamp, u64, PostRequest)>,
+}
+
+impl Own {
+    pub(super) fn new(signer: Arc<dyn Signer>) -> Self {
+        Self {
+            signer,
+            is_confirmed: false,
+            keys: BTreeMap::new(),
+            incoming: BTreeSet::new(),
+            declined: BTreeMap::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl Replica {
+    /// Hears what a member wants to say.
+    pub(super) fn hear_post(&mut self, now: Timestamp, ticket: u64, request: PostRequest) -> Vec<Effect> {
+        let author = request.author;
+        let is_open = request.is_offline || !self.config.has_peers;
+        let Some(own) = self.own.get_mut(&author) else {
+            return vec![Effect::Answer { ticket, result: Err(Refusal::NoKey(author)) }];
+        };
+        if own.is_confirmed || is_open {
+            return self.post(now, ticket, request);
+        }
+        if own.waiting.len() >= WAITING_MAX {
+            return vec![Effect::Answer { ticket, result: Err(Refusal::Busy) }];
+        }
+        own.waiting.push_back((now, ticket, request));
+        Vec::new()
+    }
+
+    /// Answers requests whose author's head is confirmed by now, and those that have waited for too long.
+    pub(super) fn answer_waiting(&mut self, now: Timestamp) -> Vec<Effect> {
+        let patience = self.config.confirm_patience;
+        let mut due = Vec::new();
+        for own in self.own.values_mut() {
+            let is_confirmed = own.is_confirmed;
+            while let Some((since, _, _)) = own.waiting.front()
+                && (is_confirmed || now.since(*since) > patience)
+            {
+                due.extend(own.waiting.pop_front());
+            }
+        }
+        let mut effects = Vec::new();
+        for (_, ticket, request) in due {
+            let author = request.author;
+            if self.own.get(&author).is_some_and(|own| own.is_confirmed) {
+                effects.extend(self.post(now, ticket, request));
+            } else {
+                effects.push(Effect::Answer { ticket, result: Err(Refusal::Unconfirmed(author)) });
+            }
+        }
+        effects
+    }
+
+    fn post(&mut self, now: Timestamp, ticket: u64, request: PostRequest) -> Vec<Effect> {
+        let PostRequest { author, acts, approvals, key, .. } = request;
+        let earlier = key.as_ref().and_then(|key| self.own.get(&author)?.keys.get(key).copied());
+        if let Some((entry, seq)) = earlier {
+            // Behind whatever was written before: the first answer may be on its way to the disk.
+            return vec![Effect::Answer { ticket, result: Ok(Posted { entry, seq, is_repeat: true }) }];
+        }
+        match self.append(now, author, acts, approvals, Vec::new(), key) {
+            Ok((posted, mut effects)) => {
+                effects.push(Effect::Answer { ticket, result: Ok(posted) });
+                effects
+            }
+            Err(refusal) => vec![Effect::Answer { ticket, result: Err(refusal) }],
+        }
+    }
+
+    /// Appends to the chain of a member of this node, unless the books would not take it.
+    pub(super) fn append(
+        &mut self,
+        now: Timestamp,
+        author: Did,
+        acts: Vec<Act>,
+        approvals: Vec<Approval>,
+        certificates: Vec<Certificate>,
+        key: Option<String>,
+    ) -> Result<(Posted, Vec<Effect>), Refusal> {
+        let signer = Arc::clone(&self.own.get(&author).ok_or(Refusal::NoKey(author))?.signer);
+        let post = Post { acts, certificates, approvals, key, ..Post::new(Vec::new()) };
+        let entry = self.next_entry(now, author, &post)?;
+        let signed = entry.sign(signer.as_ref()).map_err(|_| too_large())?;
+        self.preview(&signed, &post)?;
+        let posted = Posted { entry: signed.id(), seq: signed.entry().seq, is_repeat: false };
+        let live = LiveMessage::Entry(signed.signed().clone()).encode().map_err(|_| too_large())?;
+        let (taken, mut effects) = self.admit_and_tell(now, Checked { entry: signed, post });
+        match taken {
+            Taken::Applied => {
+                effects.push(Effect::Publish(live));
+                Ok((posted, effects))
+            }
+            Taken::Stranger => Err(Refusal::NotAMember(author)),
+            Taken::Known | Taken::Waiting | Taken::Refused => {
+                Err(Refusal::NotNext(self.log.head_of(&author).map_or(0, |(seq, _)| seq)))
+            }
+        }
+    }
+
+    /// Makes the entry that would come next in a chain, unsigned.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Post`] when the post is not one.
+    pub fn next_entry(&self, now: Timestamp, author: Did, post: &Post) -> Result<Entry, Refusal> {
+        let head = self.log.head_of(&author);
+        let log = self.log.log_id();
+        Ok(Entry {
+            v: icn_gossip::ENTRY_VERSION,
+            space: log.space,
+            topic: log.topic.clone(),
+            author,
+            seq: head.map_or(1, |(seq, _)| seq + 1),
+            prev: head.map(|(_, head)| head),
+            deps: self.log.deps_for(&author),
+            at: now,
+            body: post.encode().map_err(Refusal::Post)?,
+        })
+    }
+
+    /// Hears an entry that was signed elsewhere. It must be the next of its chain: what comes late or twice is no fork by
+    /// this node's doing.
+    pub(super) fn hear_submit(&mut self, ticket: u64, checked: Checked) -> Vec<Effect> {
+        let answer = |result| Effect::Answer { ticket, result };
+        let entry = checked.entry.entry();
+        let (author, seq, id) = (entry.author, entry.seq, checked.entry.id());
+        if self.log.contains(&id) {
+            return vec![answer(Ok(Posted { entry: id, seq, is_repeat: true }))];
+        }
+        let head = self.log.head_of(&author);
+        if entry.prev != head.map(|(_, head)| head) || entry.log() != *self.log.log_id() {
+            return vec![answer(Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq))))];
+        }
+        if let Err(refusal) = self.preview(&checked.entry, &checked.post) {
+            return vec![answer(Err(refusal))];
+        }
+        let Ok(live) = LiveMessage::Entry(checked.entry.signed().clone()).encode() else {
+            return vec![answer(Err(too_large()))];
+        };
+        let (taken, mut effects) = self.admit_and_tell(entry.at, checked.clone());
+        let answer = match taken {
+            Taken::Applied | Taken::Known | Taken::Waiting => {
+                effects.push(Effect::Publish(live));
+                answer(Ok(Posted { entry: id, seq, is_repeat: false }))
+            }
+            Taken::Stranger => answer(Err(Refusal::NotAMember(author))),
+            Taken::Refused => answer(Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq)))),
+        };
+        effects.push(answer);
+        effects
+    }
+
+    /// Asks the books what they would say of an entry that is not in the log yet.
+    fn preview(&self, entry: &icn_gossip::VerifiedEntry, post: &Post) -> Result<(), Refusal> {
+        let item = view::next_item(&self.log, entry, post.clone());
+        match self
+            .books
+            .preview(&item)
+            .into_iter()
+            .enumerate()
+            .find_map(|(index, verdict)| verdict.err().map(|reason| (index, reason)))
+        {
+            Some((index, reason)) => Err(Refusal::Books { index, reason }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::Post(PostError::Field("acts", "the entry is too large: spread it over several entries"))
+}

@@ -1,0 +1,245 @@
+//! Collecting votes into certificates.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use icn_types::{Cid, Did};
+use serde_bytes::ByteBuf;
+
+use super::view::WitnessSet;
+use crate::certificate::{Certificate, SignedVote, quorum};
+
+/// How many votes of one witness wait for a quorum. Full: its oldest is dropped; it can be sent again.
+const PENDING_PER_WITNESS_MAX: usize = 4_096;
+/// How many places are remembered as certified, so that late votes open nothing. Full: the oldest is forgotten.
+const CERTIFIED_MAX: usize = 16_384;
+
+/// Votes that wait for a quorum. Every witness and every payer may keep one; it holds no secret and decides nothing.
+#[derive(Debug, Default)]
+pub struct Tally {
+    places: BTreeMap<Place, BTreeMap<Did, Noted>>,
+    /// For each witness, its places in the order in which their votes came.
+    by_witness: BTreeMap<Did, BTreeMap<u64, Place>>,
+    counter: u64,
+    certified: BTreeSet<Place>,
+    certified_order: VecDeque<Place>,
+    dropped: u64,
+}
+
+type Place = (Did, u64);
+
+#[derive(Debug)]
+struct Noted {
+    vote: SignedVote,
+    number: u64,
+}
+
+/// What a vote came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// Noted; no quorum yet.
+    New,
+    /// It was known, or its place is certified already.
+    Known,
+    /// The quorum is complete.
+    Certified(Certificate),
+    /// The witness has voted for two entries at one place. The first vote stands; both together prove the lie.
+    Conflict(Box<(SignedVote, SignedVote)>),
+    /// The signer is not in this set, or the vote is for another set.
+    NotAWitness,
+}
+
+impl Tally {
+    /// Makes an empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a vote whose signature holds, under the set that it names.
+    pub fn add(&mut self, vote: &SignedVote, set: &WitnessSet) -> Counted {
+        if vote.vote.set != set.number || !set.members.contains(&vote.by) {
+            return Counted::NotAWitness;
+        }
+        let place = (vote.vote.author, vote.vote.seq);
+        if self.certified.contains(&place) {
+            return Counted::Known;
+        }
+        let known = self.places.get(&place).and_then(|votes| votes.get(&vote.by));
+        let number = match known {
+            Some(known) if known.vote.vote.entry != vote.vote.entry => {
+                return Counted::Conflict(Box::new((known.vote.clone(), vote.clone())));
+            }
+            Some(known) if known.vote.vote.set >= vote.vote.set => return Counted::Known,
+            // The same entry under a newer set: the older vote cannot complete a quorum of it.
+            Some(known) => known.number,
+            None => self.make_room(vote.by, place),
+        };
+        let votes = self.places.entry(place).or_default();
+        votes.insert(vote.by, Noted { vote: vote.clone(), number });
+        let agreeing: Vec<(Did, ByteBuf)> = votes
+            .values()
+            .filter(|other| other.vote.vote == vote.vote)
+            .map(|other| (other.vote.by, other.vote.sig.clone()))
+            .collect();
+        if agreeing.len() < quorum(set.members.len()) {
+            return Counted::New;
+        }
+        self.certified(vote.vote.author, vote.vote.seq);
+        let (author, seq) = place;
+        Counted::Certified(Certificate {
+            author,
+            seq,
+            entry: vote.vote.entry,
+            set: set.number,
+            votes: agreeing,
+        })
+    }
+
+    /// Notes that a place has its certificate, and drops the votes for it.
+    pub fn certified(&mut self, author: Did, seq: u64) {
+        let place = (author, seq);
+        for (by, noted) in self.places.remove(&place).unwrap_or_default() {
+            if let Some(places) = self.by_witness.get_mut(&by) {
+                places.remove(&noted.number);
+            }
+        }
+        if self.certified.insert(place) {
+            self.certified_order.push_back(place);
+        }
+        if self.certified.len() > CERTIFIED_MAX
+            && let Some(oldest) = self.certified_order.pop_front()
+        {
+            self.certified.remove(&oldest);
+        }
+    }
+
+    /// Lists votes that wait, at most `max`: what to offer to others in a reconciliation.
+    #[must_use]
+    pub fn pending(&self, max: usize) -> Vec<SignedVote> {
+        let all = self.places.values().flat_map(BTreeMap::values);
+        all.take(max).map(|noted| noted.vote.clone()).collect()
+    }
+
+    /// Lists who is known to have voted for an entry that is not certified yet.
+    #[must_use]
+    pub fn voters(&self, author: &Did, seq: u64, entry: &Cid) -> Vec<Did> {
+        let votes = self.places.get(&(*author, seq)).into_iter().flatten();
+        votes.filter(|(_, noted)| noted.vote.vote.entry == *entry).map(|(by, _)| *by).collect()
+    }
+
+    /// Returns how many votes wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.values().map(BTreeMap::len).sum()
+    }
+
+    /// Tells whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Returns how many votes were dropped for want of room.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Notes where a witness votes, and returns the number of that vote.
+    fn make_room(&mut self, by: Did, place: Place) -> u64 {
+        self.counter += 1;
+        let places = self.by_witness.entry(by).or_default();
+        places.insert(self.counter, place);
+        if places.len() > PENDING_PER_WITNESS_MAX
+            && let Some((_, oldest)) = places.pop_first()
+        {
+            self.dropped += 1;
+            if let Some(votes) = self.places.get_mut(&oldest) {
+                votes.remove(&by);
+                if votes.is_empty() {
+                    self.places.remove(&oldest);
+                }
+            }
+        }
+        self.counter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icn_identity::{Ed25519Verifier, Keypair};
+
+    use super::*;
+    use crate::certificate::Vote;
+
+    fn did(n: u8) -> Did {
+        Keypair::from_seed([n; 32]).did()
+    }
+
+    fn set(number: u64, of: std::ops::Range<u8>) -> WitnessSet {
+        let mut members: Vec<Did> = of.map(did).collect();
+        members.sort();
+        WitnessSet { number, members, before: None }
+    }
+
+    fn vote(seq: u64, entry: &[u8], number: u64) -> Vote {
+        Vote { space: did(1), author: did(2), seq, entry: Cid::of_dag_cbor(entry), set: number }
+    }
+
+    fn signed(by: u8, seq: u64, entry: &[u8], number: u64) -> SignedVote {
+        vote(seq, entry, number).sign(&Keypair::from_seed([by; 32])).unwrap()
+    }
+
+    #[test]
+    fn a_quorum_makes_a_certificate_that_verifies() {
+        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        assert_eq!(tally.add(&signed(12, 1, b"x", 1), &set), Counted::New);
+        assert_eq!(tally.add(&signed(12, 1, b"x", 1), &set), Counted::Known);
+        assert_eq!(tally.add(&signed(10, 1, b"x", 1), &set), Counted::New);
+        assert_eq!(tally.voters(&did(2), 1, &Cid::of_dag_cbor(b"x")).len(), 2);
+        let Counted::Certified(certificate) = tally.add(&signed(13, 1, b"x", 1), &set) else {
+            panic!("three of four are a quorum")
+        };
+        certificate.check().unwrap();
+        certificate.verify(did(1), &Ed25519Verifier::new()).unwrap();
+        assert!(certificate.reaches(&set.members));
+        assert!(tally.is_empty() && tally.by_witness.values().all(BTreeMap::is_empty));
+        assert_eq!(tally.add(&signed(11, 1, b"x", 1), &set), Counted::Known);
+        assert!(tally.is_empty());
+    }
+
+    #[test]
+    fn a_witness_that_votes_twice_is_found_out_and_counts_once() {
+        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        tally.add(&signed(10, 1, b"x", 1), &set);
+        let (first, second) = (signed(10, 1, b"x", 1), signed(10, 1, b"y", 1));
+        assert_eq!(tally.add(&second, &set), Counted::Conflict(Box::new((first, second.clone()))));
+        tally.add(&signed(11, 1, b"y", 1), &set);
+        assert_eq!(tally.add(&signed(12, 1, b"y", 1), &set), Counted::New);
+        assert_eq!(tally.len(), 3);
+    }
+
+    #[test]
+    fn strangers_and_other_sets_do_not_count() {
+        let mut tally = Tally::new();
+        assert_eq!(tally.add(&signed(20, 1, b"x", 1), &set(1, 10..14)), Counted::NotAWitness);
+        assert_eq!(tally.add(&signed(10, 1, b"x", 2), &set(1, 10..14)), Counted::NotAWitness);
+        // Votes of two sets do not add up; a vote again under the newer set does.
+        tally.add(&signed(10, 1, b"x", 1), &set(1, 10..12));
+        assert_eq!(tally.add(&signed(11, 1, b"x", 2), &set(2, 10..12)), Counted::New);
+        assert!(matches!(tally.add(&signed(10, 1, b"x", 2), &set(2, 10..12)), Counted::Certified(_)));
+    }
+
+    #[test]
+    fn one_witness_fills_only_its_own_room() {
+        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        tally.add(&signed(11, 1, b"x", 1), &set);
+        for seq in 0..PENDING_PER_WITNESS_MAX as u64 + 10 {
+            // Signatures were checked outside; here they need not hold.
+            let vote = vote(seq + 1, b"x", 1);
+            tally.add(&SignedVote { vote, by: did(10), sig: ByteBuf::new() }, &set);
+        }
+        assert_eq!((tally.len(), tally.dropped()), (PENDING_PER_WITNESS_MAX + 1, 10));
+        assert_eq!(tally.pending(5).len(), 5);
+    }
+}

@@ -1,0 +1,146 @@
+//! Properties of the books over whole histories drawn from seeds: several authors, forks, certificates, seals.
+#![allow(clippy::indexing_slicing, reason = "a missing key is a broken test")]
+
+mod books_support;
+
+use std::collections::BTreeMap;
+
+use books_support::{HOURS, History, Random, Wild, draw};
+use icn_ledger::{Act, Books, ClaimCause, Reason, Verdict};
+use proptest::prelude::*;
+
+fn compare(history: &History, seed: u64) {
+    let mut random = Random(seed ^ 0xabcd);
+    let order = history.all();
+    let first = history.apply(&order);
+    let replayed = history.replay(&order);
+    let verdicts = history.verdicts(&order, &first);
+    assert!(verdicts == history.verdicts(&order, &replayed), "replay {seed}");
+    assert_eq!(first.digest(), replayed.digest(), "replay");
+    assert!(first.check_zero_sum());
+    assert!(first.verify(history.items(&order)));
+    for _ in 0..3 {
+        let order = history.shuffle(&mut random, &order);
+        let books = history.apply(&order);
+        assert!(verdicts == history.verdicts(&order, &books), "another order {seed}");
+        assert_eq!(first.digest(), books.digest(), "another order");
+        let books = history.apply_late(&order);
+        assert_eq!(first.digest(), books.digest(), "judged late");
+    }
+    // What became void after it was accepted stands as claims.
+    let mut undone = 0_i128;
+    for (raw, verdicts) in &verdicts {
+        for (act, verdict) in history.raws[*raw].post.acts.iter().zip(verdicts) {
+            if let (icn_ledger::Act::Accept { order }, Verdict::Invalid(Reason::OrderVoid)) = (act, verdict) {
+                let named = &history.raws[history.by_id[&order.entry]].post.acts[order.index as usize];
+                if let icn_ledger::Act::Pay { amount, .. } | icn_ledger::Act::Capture { amount, .. } = named {
+                    undone += i128::from(*amount);
+                }
+            }
+        }
+    }
+    let lapsed: BTreeMap<_, _> = first
+        .claims()
+        .into_iter()
+        .filter(|claim| claim.cause == ClaimCause::Void)
+        .filter(|claim| {
+            let raw = history.by_id[&claim.by.entry];
+            verdicts[&raw][claim.by.index as usize] == Verdict::Invalid(Reason::OrderVoid)
+        })
+        .map(|claim| (claim.id, claim.amount))
+        .collect();
+    assert_eq!(undone, lapsed.values().map(|amount| i128::from(*amount)).sum::<i128>(), "claims");
+}
+
+fn cases(default: u32) -> ProptestConfig {
+    let default = std::env::var("BOOKS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(default) }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn any_order_gives_the_same_books(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 60, forks: false, seals: false, witnesses: false }), seed);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_books_with_forks(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 50, forks: true, seals: false, witnesses: false }), seed);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_books_with_seals(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 60, forks: false, seals: true, witnesses: false }), seed);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_books_with_everything(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 60, forks: true, seals: true, witnesses: true }), seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+
+    #[test]
+    fn a_checkpoint_goes_on_like_the_books_it_was_taken_of(seed in any::<u64>()) {
+        let history = draw(seed, Wild { steps: 50, forks: seed % 2 == 0, seals: true, witnesses: seed % 3 == 0 });
+        let order = history.all();
+        let items = history.items(&order);
+        let whole = history.apply(&order);
+        let half = items.len() / 2;
+        let restored = Books::from_snapshot(&history.apply(&order[..half]).snapshot().unwrap()).unwrap();
+        prop_assert_eq!(restored.digest(), history.apply(&order[..half]).digest());
+        let mut books = restored;
+        for (n, item) in items.iter().enumerate().skip(half) {
+            if books.apply(item.clone()).rejudge {
+                prop_assert!(books.snapshot().is_err());
+                books.rejudge(items[..=n].to_vec());
+            }
+        }
+        prop_assert_eq!(books.digest(), whole.digest());
+        let bytes = books.snapshot().unwrap();
+        prop_assert_eq!(Books::from_snapshot(&bytes).unwrap().snapshot().unwrap(), bytes.clone());
+        prop_assert!(Books::from_snapshot(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_verdict_follows_from_the_past_alone(seed in any::<u64>()) {
+        // Without forks and seals nothing but the past decides: each entry with its past only gives the same verdicts.
+        let history = draw(seed, Wild { steps: 50, forks: false, seals: false, witnesses: seed % 2 == 0 });
+        let order = history.all();
+        let books = history.apply(&order);
+        for raw in order.iter().copied().filter(|raw| raw % 5 == 0) {
+            let past: Vec<usize> = history.pasts[raw].iter().copied().collect();
+            let alone = history.apply(&past);
+            let place = past.iter().position(|one| *one == raw).unwrap() as u32;
+            prop_assert_eq!(alone.verdicts(place), books.verdicts(raw as u32));
+        }
+    }
+
+    #[test]
+    fn nobody_spends_beyond_its_line(seed in any::<u64>()) {
+        let history = draw(seed, Wild { steps: 60, forks: seed % 2 == 0, seals: seed % 3 == 0, witnesses: false });
+        for (raw, entry) in history.raws.iter().enumerate() {
+            let spends = |act: &Act| matches!(act, Act::Pay { .. } | Act::Hold { .. });
+            if !entry.post.acts.iter().any(spends) {
+                continue;
+            }
+            let past: Vec<usize> = history.pasts[raw].iter().copied().collect();
+            let books = history.apply(&past);
+            if books.forks().iter().any(|fork| fork.author == entry.author) {
+                continue;
+            }
+            let verdicts = books.verdicts(past.iter().position(|one| *one == raw).unwrap() as u32);
+            let spent = entry.post.acts.iter().zip(&verdicts).any(|(act, verdict)| spends(act) && verdict.is_valid());
+            let lowers = entry.post.acts.iter().any(Act::is_rule);
+            if spent && !lowers {
+                let balance = books.balance(&entry.author, HOURS);
+                prop_assert!(balance.booked - balance.reserved >= -balance.line, "{balance:?} at {raw}");
+                prop_assert!(balance.available >= 0, "{balance:?} at {raw}");
+            }
+        }
+    }
+}
