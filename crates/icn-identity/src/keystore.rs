@@ -4,10 +4,12 @@
 //! encrypted in the age format (scrypt recipient), which the `age` tool can open too. Without one the file is the text
 //! itself, and says so in its first line. Either way only its owner may read it.
 //!
-//! A keystore is never overwritten, and a new one counts only after it was read back and decrypted.
+//! A keystore is never overwritten, and a new one counts only after it was read back and decrypted. Who has several keys
+//! keeps them in a folder ([`Keyring`]).
 
 mod error;
 mod file;
+mod ring;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,7 @@ use icn_types::Did;
 use zeroize::Zeroizing;
 
 pub use self::error::KeyStoreError;
+pub use self::ring::{KEY_NAME_MAX, KeyEntry, Keyring};
 use crate::key::Keypair;
 
 /// The cost of guessing a passphrase: scrypt with N = 2^17, r = 8, p = 1 (OWASP Password Storage Cheat Sheet), which takes

@@ -17,6 +17,7 @@ use crate::direct::{self, DirectCodec};
 use crate::error::NetError;
 use crate::gossip::{self, Gossip};
 use crate::records::Records;
+use crate::sync::Inbound;
 
 /// What identify says that this network speaks.
 const MESH: &str = "/icn/mesh/protocol/1.0.0";
@@ -51,12 +52,13 @@ pub(crate) struct Mesh {
     pub(crate) gossip: Gossip,
     pub(crate) direct: request_response::Behaviour<DirectCodec>,
     pub(crate) streams: libp2p_stream::Behaviour,
+    pub(crate) inbound: Inbound,
 }
 
 /// Builds the swarm over QUIC, TCP and WebSocket.
-pub(crate) async fn swarm(config: &Config) -> Result<Swarm<Mesh>, NetError> {
+pub(crate) async fn swarm(config: &Config, inbound: Inbound) -> Result<Swarm<Mesh>, NetError> {
     let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
-    let mesh = Mesh::new(config)?;
+    let mesh = Mesh::new(config, inbound)?;
     let swarm = SwarmBuilder::with_existing_identity(config.keypair.clone())
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
@@ -79,7 +81,7 @@ pub(crate) async fn swarm(config: &Config) -> Result<Swarm<Mesh>, NetError> {
 }
 
 impl Mesh {
-    fn new(config: &Config) -> Result<Self, NetError> {
+    fn new(config: &Config, inbound: Inbound) -> Result<Self, NetError> {
         let public = config.keypair.public();
         let peer_id = public.to_peer_id();
         let identify = identify::Config::new(MESH.to_owned(), public)
@@ -102,6 +104,7 @@ impl Mesh {
                 direct,
             ),
             streams: libp2p_stream::Behaviour::new(),
+            inbound,
         })
     }
 }

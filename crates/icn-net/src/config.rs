@@ -32,7 +32,7 @@ pub struct Config {
     pub agent: String,
     /// Topics to subscribe to at start.
     pub topics: Vec<String>,
-    /// Further topics that may be subscribed to; the rest is refused.
+    /// Further topics that may be subscribed to, beside those of spaces ([`crate::is_space_topic`]); the rest is refused.
     pub topic_allowed: TopicCheck,
     /// The most connections held at once. A fifth of them is kept for connections that this node opens itself.
     pub peers_max: u32,

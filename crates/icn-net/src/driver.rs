@@ -10,6 +10,7 @@ use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm, gossipsub, kad};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::behaviour::{Mesh, MeshEvent};
 use crate::bitswap::Exchange;
@@ -70,9 +71,13 @@ pub(crate) struct Driver {
     /// Peers that are dialled once their last connection has ended, and where they were seen.
     again: HashMap<PeerId, libp2p::Multiaddr>,
     blame: Blame,
+    /// The tasks that take in streams; they end with the swarm, which cannot tell them (libp2p-stream 0.5: each of their
+    /// controls keeps the channel open that they read).
+    _acceptors: JoinSet<()>,
 }
 
 impl Driver {
+    #[expect(clippy::too_many_arguments, reason = "called once; each is a part that `start` has made")]
     pub(crate) fn new(
         swarm: Swarm<Mesh>,
         config: Config,
@@ -81,6 +86,7 @@ impl Driver {
         records: Arc<dyn RecordCheck>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
+        acceptors: JoinSet<()>,
     ) -> Self {
         Self {
             topics: TopicFilter::new(&config),
@@ -104,6 +110,7 @@ impl Driver {
             queries: HashMap::new(),
             again: HashMap::new(),
             blame: Blame::default(),
+            _acceptors: acceptors,
         }
     }
 

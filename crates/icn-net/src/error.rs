@@ -49,6 +49,34 @@ pub enum NetError {
     /// A bounded queue is full.
     #[error("the {0} is full: wait a moment and try again")]
     Full(&'static str),
+    /// The peer does not speak a protocol.
+    ///
+    /// Blame: nobody; it runs another version.
+    #[error("`{peer}` does not speak `{protocol}`: it may need a newer version of its program")]
+    Unsupported {
+        /// The peer.
+        peer: PeerId,
+        /// The protocol.
+        protocol: &'static str,
+    },
+    /// A stream could not be opened, broke off, or rested too long.
+    ///
+    /// Blame: nobody; connections break.
+    #[error("the stream with `{peer}` broke: {reason}; try again later")]
+    Stream {
+        /// The peer.
+        peer: PeerId,
+        /// What happened.
+        reason: String,
+    },
+    /// The peer began a frame that is larger than the protocol allows. It was reported.
+    ///
+    /// Blame: sender.
+    #[error("`{peer}` sent a frame that is too large: leave this peer alone for a while")]
+    Frame {
+        /// The peer.
+        peer: PeerId,
+    },
     /// The swarm has ended.
     #[error("the network has been shut down")]
     Closed,

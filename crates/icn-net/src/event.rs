@@ -7,6 +7,8 @@ use libp2p::request_response::ResponseChannel;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::sync::SyncStream;
+
 /// Something that happened on the network.
 #[derive(Debug)]
 pub enum Event {
@@ -29,6 +31,13 @@ pub enum Event {
         data: Bytes,
         /// Takes the response.
         reply: ReplySender,
+    },
+    /// A peer has opened a stream to reconcile logs. Dropping the stream refuses it.
+    Sync {
+        /// The peer.
+        peer: PeerId,
+        /// The stream.
+        stream: SyncStream,
     },
     /// The first connection to a peer is up.
     PeerConnected {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, TopicCheck};
 use crate::error::NetError;
+use crate::topics;
 
 /// The largest gossip message, in bytes.
 pub const GOSSIP_BYTES_MAX: usize = 256 * 1024;
@@ -31,7 +32,8 @@ const DUPLICATE_CACHE: Duration = Duration::from_secs(7 * 60);
 const QUEUE_DURATION: Duration = Duration::from_secs(30);
 /// Messages in the send queue of one peer. Full: the message is dropped for this peer.
 const QUEUE_LEN: usize = 8_192;
-/// Topics of one peer, and changes in one message of it.
+/// Topics of one peer, and changes in one message of it. Full: the peer's further subscriptions are not noted. Also the
+/// most that this node subscribes to: a new neighbour is told all of them in one message.
 const TOPICS_PER_PEER_MAX: usize = 256;
 
 /// Gossipsub with our filter.
@@ -51,7 +53,9 @@ impl TopicFilter {
     }
 
     pub(crate) fn allows(&self, topic: &str) -> bool {
-        self.topics.iter().any(|known| known == topic) || (self.allowed)(topic)
+        self.topics.iter().any(|known| known == topic)
+            || topics::is_space_topic(topic)
+            || (self.allowed)(topic)
     }
 }
 
@@ -102,6 +106,10 @@ pub(crate) fn behaviour(config: &Config) -> Result<Gossip, NetError> {
 /// Subscribes to a topic and counts invalid messages on it.
 pub(crate) fn subscribe(gossip: &mut Gossip, topic: &str) -> Result<(), NetError> {
     let ident = IdentTopic::new(topic);
+    let hash = ident.hash();
+    if !gossip.topics().any(|known| *known == hash) && gossip.topics().count() >= TOPICS_PER_PEER_MAX {
+        return Err(NetError::Full("list of topics"));
+    }
     gossip.subscribe(&ident).map_err(|_| NetError::Topic(topic.to_owned()))?;
     gossip.set_topic_params(ident, topic_score()).map_err(|error| NetError::Setup(error.to_owned()))
 }
@@ -239,11 +247,21 @@ mod tests {
         assert!(waiting.bytes <= WAITING_BYTES_MAX);
     }
 
+    fn space_topic(n: usize) -> String {
+        let root = icn_types::Did::from_public_key([7; 32]).to_string();
+        format!("/icn/space/{}/t{n}/v1", root.trim_start_matches("did:icn:"))
+    }
+
     #[test]
     fn the_settings_are_valid() {
         let config = Config::new(libp2p::identity::Keypair::generate_ed25519());
         let mut gossip = behaviour(&config).unwrap();
         assert!(matches!(subscribe(&mut gossip, "/elsewhere"), Err(NetError::Topic(_))));
+        for n in 0..TOPICS_PER_PEER_MAX {
+            subscribe(&mut gossip, &space_topic(n)).unwrap();
+        }
+        subscribe(&mut gossip, &space_topic(0)).unwrap();
+        assert!(matches!(subscribe(&mut gossip, &space_topic(TOPICS_PER_PEER_MAX)), Err(NetError::Full(_))));
         score().validate().unwrap();
         topic_score().validate().unwrap();
         thresholds().validate().unwrap();

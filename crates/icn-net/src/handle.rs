@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::records::{RECORD_BYTES_MAX, RecordCheck};
 use crate::shared::{PeerInfo, Shared};
+use crate::sync::{SyncStream, SyncStreams};
 
 /// How long a dial, the look-up of addresses included, may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -58,6 +59,7 @@ pub struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) exchange: Arc<Exchange>,
+    pub(crate) sync: Arc<SyncStreams>,
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) records: Arc<dyn RecordCheck>,
     pub(crate) refusal: Bytes,
@@ -92,11 +94,11 @@ impl Handle {
         self.ask(|answer| Command::Publish { topic: topic.to_owned(), data, answer }).await?
     }
 
-    /// Subscribes to a topic.
+    /// Subscribes to a topic; one of a space is always allowed ([`crate::is_space_topic`]).
     ///
     /// # Errors
     ///
-    /// [`NetError::Topic`] for a topic that is not allowed, [`NetError::Closed`].
+    /// [`NetError::Topic`] for a topic that is not allowed, [`NetError::Full`] beyond 256 topics, [`NetError::Closed`].
     pub async fn subscribe(&self, topic: &str) -> Result<(), NetError> {
         self.ask(|answer| Command::Subscribe { topic: topic.to_owned(), answer }).await?
     }
@@ -211,6 +213,21 @@ impl Handle {
     ) -> Result<Bytes, FetchError> {
         let mut blocks = self.fetch(vec![cid], providers, timeout);
         blocks.recv().await.ok_or(FetchError::Shutdown)?.map(|(_, bytes)| bytes)
+    }
+
+    /// Opens a stream to reconcile logs with a peer. Dials the peer when it is not connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::dial`]; [`NetError::Unsupported`] when the peer does not speak the protocol, [`NetError::Stream`] when
+    /// it does not answer. A peer that is busy closes the stream instead: see [`SyncStream`].
+    pub async fn open_sync(&self, peer: PeerId) -> Result<SyncStream, NetError> {
+        self.connect(peer).await?;
+        tokio::select! {
+            biased;
+            () = self.commands.closed() => Err(NetError::Closed),
+            opened = self.sync.open(peer) => opened,
+        }
     }
 
     /// Announces in the DHT that this node has a block; repeated by itself every 12 hours.

@@ -1,8 +1,8 @@
 //! The libp2p swarm: transports, discovery, gossip, direct messages and content exchange.
 //!
 //! Decides whom to be connected to, how much each peer may ask, and how bytes travel. Never reads what they mean: the
-//! application judges gossip ([`Event::Gossip`]), answers direct requests ([`Event::Request`]), holds the blocks
-//! ([`BlockSource`]) and checks DHT records ([`RecordCheck`]).
+//! application judges gossip ([`Event::Gossip`]), answers direct requests ([`Event::Request`]), talks over streams
+//! ([`Event::Sync`]), holds the blocks ([`BlockSource`]) and checks DHT records ([`RecordCheck`]).
 //!
 //! One task owns the swarm and does nothing slow: verdicts, block reads, hashing and record checks run on other tasks
 //! and come back over bounded channels. Each limit that a stranger can push against is a named constant beside the
@@ -19,6 +19,7 @@ mod direct;
 mod driver;
 mod error;
 mod event;
+mod frame;
 mod gossip;
 mod handle;
 mod limits;
@@ -27,6 +28,8 @@ mod outbound;
 mod records;
 mod shared;
 mod start;
+mod sync;
+mod topics;
 
 pub use crate::bitswap::BlockSource;
 pub use crate::config::{AGENT, Config, TopicCheck};
@@ -39,5 +42,7 @@ pub use crate::metrics::Metrics;
 pub use crate::records::{RECORD_BYTES_MAX, RecordCheck};
 pub use crate::shared::{Direction, PeerInfo};
 pub use crate::start::start;
+pub use crate::sync::{SYNC_FRAME_BYTES_MAX, SyncReceiver, SyncSender, SyncStream};
+pub use crate::topics::is_space_topic;
 pub use libp2p::identity::Keypair;
 pub use libp2p::{Multiaddr, PeerId};

@@ -6,6 +6,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::topics;
+
 /// One gossip message, by topic and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct GossipLabels {
@@ -28,6 +30,7 @@ pub struct Metrics {
     dropped: Family<KindLabels, Counter>,
     limited: Family<KindLabels, Counter>,
     bitswap_bytes: Family<KindLabels, Counter>,
+    sync_bytes: Family<KindLabels, Counter>,
     rejected: Counter,
     records_kept: Counter,
 }
@@ -54,6 +57,7 @@ impl Metrics {
             it.limited.clone(),
         );
         registry.register("network_bitswap_bytes", "Bytes of blocks moved", it.bitswap_bytes.clone());
+        registry.register("network_sync_bytes", "Bytes moved to reconcile logs", it.sync_bytes.clone());
         registry.register(
             "network_connection_rejected",
             "Connections refused by a limit",
@@ -72,7 +76,8 @@ impl Metrics {
     }
 
     pub(crate) fn gossip(&self, topic: &str, verdict: &'static str) {
-        self.gossip.get_or_create(&GossipLabels { topic: topic.to_owned(), verdict }).inc();
+        let topic = topics::label(topic).to_owned();
+        self.gossip.get_or_create(&GossipLabels { topic, verdict }).inc();
     }
 
     pub(crate) fn request(&self, kind: &'static str) {
@@ -89,6 +94,10 @@ impl Metrics {
 
     pub(crate) fn bitswap(&self, kind: &'static str, bytes: usize) {
         self.bitswap_bytes.get_or_create(&KindLabels { kind }).inc_by(bytes as u64);
+    }
+
+    pub(crate) fn sync(&self, kind: &'static str, bytes: usize) {
+        self.sync_bytes.get_or_create(&KindLabels { kind }).inc_by(bytes as u64);
     }
 
     pub(crate) fn connection_rejected(&self) {
@@ -115,6 +124,12 @@ impl Metrics {
     #[must_use]
     pub fn limited_total(&self, kind: &'static str) -> u64 {
         self.limited.get_or_create(&KindLabels { kind }).get()
+    }
+
+    /// Returns how many bytes were `sent` or `received` on streams that reconcile logs, frames' lengths included.
+    #[must_use]
+    pub fn sync_bytes_total(&self, kind: &'static str) -> u64 {
+        self.sync_bytes.get_or_create(&KindLabels { kind }).get()
     }
 
     /// Returns how many connections were refused by a limit.

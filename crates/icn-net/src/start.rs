@@ -11,6 +11,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::behaviour::{self, Mesh, MeshEvent};
 use crate::bitswap::{self, BlockSource, Exchange};
@@ -26,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::records::RecordCheck;
 use crate::shared::Shared;
+use crate::sync::{Inbound, SyncStreams};
 
 /// Events that the application has not taken. Full: gossip is ignored, requests are refused, the rest is dropped; each
 /// is counted.
@@ -47,7 +49,8 @@ pub async fn start(
     records: Arc<dyn RecordCheck>,
     metrics: Metrics,
 ) -> Result<(Handle, mpsc::Receiver<Event>), NetError> {
-    let mut swarm = behaviour::swarm(&config).await?;
+    let (inbound, opened) = Inbound::new(metrics.clone());
+    let mut swarm = behaviour::swarm(&config, inbound).await?;
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;
     }
@@ -74,18 +77,23 @@ pub async fn start(
     let (commands, command_rx) = mpsc::channel(COMMANDS_MAX);
     let (events, event_rx) = mpsc::channel(EVENTS_MAX);
     let mut control = swarm.behaviour().streams.new_control();
-    let incoming = control.accept(bitswap::PROTOCOL).map_err(|error| NetError::Setup(error.to_string()))?;
-    let exchange = Exchange::new(Arc::clone(&shared), control, commands.downgrade(), blocks);
-    tokio::spawn(Arc::clone(&exchange).accept(incoming));
+    let setup = |error: libp2p_stream::AlreadyRegistered| NetError::Setup(error.to_string());
+    let of_bitswap = control.accept(bitswap::PROTOCOL).map_err(setup)?;
+    let exchange = Exchange::new(Arc::clone(&shared), control.clone(), commands.downgrade(), blocks);
+    let sync = SyncStreams::new(Arc::clone(&shared), control, commands.downgrade());
+    let mut acceptors = JoinSet::new();
+    acceptors.spawn(Arc::clone(&exchange).accept(of_bitswap));
+    acceptors.spawn(Arc::clone(&sync).accept(opened, events.downgrade()));
     let handle = Handle {
         shared: Arc::clone(&shared),
         commands,
         exchange: Arc::clone(&exchange),
+        sync,
         outbound: Arc::new(Outbound::default()),
         records: Arc::clone(&records),
         refusal: config.refusal.clone(),
     };
-    let driver = Driver::new(swarm, config, shared, exchange, records, command_rx, events);
+    let driver = Driver::new(swarm, config, shared, exchange, records, command_rx, events, acceptors);
     tokio::spawn(driver.run(early));
     Ok((handle, event_rx))
 }

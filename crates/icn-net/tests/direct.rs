@@ -13,7 +13,7 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Node, QUIC, TCP, WS, until, within};
+use common::{Blocks, Node, QUIC, TCP, WS, until, within};
 use icn_net::{Config, Event, Keypair, MESSAGE_BYTES_MAX, NetError, PeerId, RequestError, start};
 use icn_types::Constraints;
 
@@ -170,15 +170,27 @@ async fn a_restarted_bootstrap_peer_is_found_again() {
             until(async || !a.net.peers().await.is_empty()).await;
             first.net.shutdown().await;
             until(async || a.net.peers().await.is_empty()).await;
-            let second = Node::start(|config| {
-                config.keypair = key;
-                config.listen = vec![at];
-            })
-            .await;
+            // On a busy machine another program may hold the port for a moment.
+            let second = loop {
+                let again = |config: &mut Config| {
+                    config.keypair = key.clone();
+                    config.listen = vec![at.clone()];
+                };
+                match Node::try_start(Blocks::default(), again).await {
+                    Ok(second) => break second,
+                    Err(NetError::Listen { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    Err(error) => panic!("{error}"),
+                }
+            };
             let to = second.id();
             let _second = second.echo();
-            until(async || a.net.peers().await.iter().any(|peer| peer.peer_id == to)).await;
-            assert_eq!(a.net.request(to, Bytes::from_static(b"again")).await.unwrap(), "again");
+            // Both sides dial: one of two connections may end with a request on it.
+            until(async || {
+                let answer = a.net.request(to, Bytes::from_static(b"again")).await;
+                assert!(answer.as_ref().is_err() || answer.as_ref().is_ok_and(|answer| answer == "again"));
+                answer.is_ok()
+            })
+            .await;
         }
     })
     .await;

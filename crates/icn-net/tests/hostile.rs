@@ -13,38 +13,17 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::stranger::Stranger;
 use common::{Node, TCP, until, within};
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use futures::{AsyncReadExt, AsyncWriteExt};
 use icn_net::bitswap::message::{
     Block, Entry, FRAME_BYTES_MAX, ITEMS_MAX, Message, Wantlist, encode, prefix_of,
 };
-use icn_net::{Config, Keypair, Multiaddr, PeerId};
+use icn_net::{Config, PeerId};
 use icn_types::Cid;
-use libp2p::swarm::Swarm;
-use libp2p::{StreamProtocol, SwarmBuilder, noise, tcp, yamux};
+use libp2p::StreamProtocol;
 use libp2p_stream::Control;
 use rand::RngExt;
-
-/// A peer that speaks nothing but raw streams.
-async fn stranger(address: Multiaddr) -> Control {
-    let mut swarm: Swarm<libp2p_stream::Behaviour> =
-        SwarmBuilder::with_existing_identity(Keypair::generate_ed25519())
-            .with_tokio()
-            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-            .unwrap()
-            .with_behaviour(|_| libp2p_stream::Behaviour::new())
-            .unwrap()
-            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
-            .build();
-    let control = swarm.behaviour().new_control();
-    swarm.dial(address).unwrap();
-    tokio::spawn(async move {
-        loop {
-            swarm.select_next_some().await;
-        }
-    });
-    control
-}
 
 async fn send(control: &mut Control, to: PeerId, protocol: &'static str, bytes: &[u8]) -> Vec<u8> {
     let stream = control.open_stream(to, StreamProtocol::new(protocol)).await;
@@ -70,6 +49,7 @@ async fn random_bytes_harm_nothing() {
         let protocols = [
             "/ipfs/bitswap/1.2.0",
             "/icn/mesh/direct/1.0.0",
+            "/icn/sync/1.0.0",
             "/icn/kad/1.0.0",
             "/meshsub/1.2.0",
             "/ipfs/id/1.0.0",
@@ -77,7 +57,7 @@ async fn random_bytes_harm_nothing() {
             "/ipfs/ping/1.0.0",
         ];
         for _ in 0..5 {
-            let mut control = stranger(address.clone()).await;
+            let mut control = Stranger::dial(address.clone()).control;
             for protocol in protocols {
                 let mut bytes = vec![0; rand::rng().random_range(1..2_000)];
                 rand::rng().fill(&mut bytes[..]);
@@ -103,7 +83,7 @@ async fn an_oversize_request_ends_its_stream_only() {
         let node = Node::start(over_tcp).await;
         let (to, address) = (node.id(), node.address());
         let node = node.echo();
-        let mut control = stranger(address).await;
+        let mut control = Stranger::dial(address).control;
         let direct = "/icn/mesh/direct/1.0.0";
         let answer = send(&mut control, to, direct, &vec![7; icn_net::MESSAGE_BYTES_MAX + 1]).await;
         assert!(answer.is_empty());
@@ -141,7 +121,7 @@ async fn a_stranger_who_abuses_bitswap_is_turned_away() {
             let node = Node::start(over_tcp).await;
             let (to, address) = (node.id(), node.address());
             let node = node.echo();
-            let mut control = stranger(address).await;
+            let mut control = Stranger::dial(address).control;
             until(async || {
                 send(&mut control, to, "/ipfs/bitswap/1.2.0", &attack).await;
                 node.peers().await.is_empty()
@@ -158,9 +138,11 @@ async fn wants_of_one_peer_are_bounded() {
         let node = Node::start(over_tcp).await;
         let (to, address) = (node.id(), node.address());
         let node = node.echo();
-        let mut control = stranger(address).await;
+        let mut control = Stranger::dial(address).control;
         // It takes no stream from us, so nothing that it wants can be answered.
-        for round in 0..4u32 {
+        let mut round = 0u32;
+        until(async || {
+            round += 1;
             let entry = |n: u32| Entry {
                 block: Cid::of_raw(&(round, n).0.wrapping_mul(10_000).wrapping_add(n).to_be_bytes())
                     .to_bytes()
@@ -170,8 +152,10 @@ async fn wants_of_one_peer_are_bounded() {
             let entries = (0..2_000).map(entry).collect();
             let wants = Message { wantlist: Some(Wantlist { entries, full: false }), ..Message::default() };
             send(&mut control, to, "/ipfs/bitswap/1.2.0", &encode(&wants)).await;
-        }
-        until(async || node.metrics().dropped_total("bitswap_wants") > 0).await;
+            // A stream that is dropped too soon, on a busy machine, has told nothing.
+            node.metrics().dropped_total("bitswap_wants") > 0
+        })
+        .await;
     })
     .await;
 }

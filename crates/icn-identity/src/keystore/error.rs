@@ -56,6 +56,18 @@ pub enum KeyStoreError {
     /// The text could not be encrypted.
     #[error("the keystore could not be encrypted: {0}")]
     Encryption(String),
+    /// A name that no key of a folder can have.
+    #[error("`{0}` cannot name an identity: choose 1 to 32 of `a-z`, `0-9`, `-`, `_`")]
+    Name(String),
+    /// No key of the folder has this name.
+    #[error("no identity is called `{name}`: list those that there are, or make it")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// The operating system gives no randomness.
+    #[error("no key can be made without randomness, and the operating system gives none: {0}")]
+    Randomness(String),
     /// The disk.
     #[error("cannot {action} `{path}`: check the folder and its permissions")]
     Io {

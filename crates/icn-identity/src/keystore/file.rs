@@ -1,5 +1,6 @@
 //! Writing a secret file once, and reading it.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use super::error::KeyStoreError;
 
 /// The largest file that is read: a keystore has less than 1 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
+const NO_FILE: &str = "it is too large or no file";
 
 /// Writes a new file that only its owner may read, under a temporary name; lets `check` read it; then gives it its name,
 /// unless there is a file of that name by now.
@@ -40,20 +42,45 @@ pub(super) fn create(
 
 /// Reads a file, and says what is unwise about its permissions.
 pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<String>), KeyStoreError> {
-    let file = File::open(path).map_err(|source| {
+    let no_file = |source: std::io::Error| {
         if source.kind() == ErrorKind::NotFound {
             KeyStoreError::Missing { path: path.to_owned() }
         } else {
             io("read", path)(source)
         }
-    })?;
+    };
+    // Before it is opened: opening a pipe would wait for somebody who writes into it.
+    if !std::fs::metadata(path).map_err(no_file)?.is_file() {
+        return Err(KeyStoreError::Damaged { path: path.to_owned(), reason: NO_FILE });
+    }
+    let file = File::open(path).map_err(no_file)?;
     let metadata = file.metadata().map_err(io("read", path))?;
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        return Err(KeyStoreError::Damaged { path: path.to_owned(), reason: "it is too large or no file" });
+        return Err(KeyStoreError::Damaged { path: path.to_owned(), reason: NO_FILE });
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES_MAX as usize));
     file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(io("read", path))?;
     Ok((bytes, open_to_others(path, &metadata)))
+}
+
+/// Makes a folder that only its owner may look into, unless it is there.
+pub(super) fn make_folder(path: &Path) -> Result<(), KeyStoreError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(io("make", path))
+}
+
+/// Lists the names of what is in a folder; nothing when there is none.
+pub(super) fn list(folder: &Path) -> Result<Vec<OsString>, KeyStoreError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", folder)(error)),
+    };
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.map(|entry| entry.file_name());
+    entries.map(name).collect::<Result<_, _>>().map_err(io("read", folder))
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

@@ -1,21 +1,20 @@
 //! The messages of Bitswap 1.2.0 and their framing: an unsigned varint with the length, then protobuf.
 
-use bytes::{Bytes, BytesMut};
-use futures::{AsyncRead, AsyncReadExt};
+use bytes::Bytes;
+use futures::AsyncRead;
 use icn_types::{BLOCK_BYTES_MAX, Cid};
 use prost::Message as _;
 use prost::bytes::Buf;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use sha2::{Digest, Sha256};
 
+use crate::frame::{self, FrameError};
+
 /// The largest frame, in bytes: one block of the largest size and the protobuf around it.
 pub const FRAME_BYTES_MAX: usize = BLOCK_BYTES_MAX + 64 * 1024;
 
 /// Wants, blocks and presences in one message. A message of two-byte entries would otherwise grow thirtyfold in memory.
 pub const ITEMS_MAX: usize = 4_096;
-
-/// How much room is made before the bytes are there.
-const READ_AHEAD: usize = 64 * 1024;
 
 /// One message, as the Bitswap specification gives it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -182,46 +181,11 @@ pub async fn read_frame<R: AsyncRead + Unpin>(
     io: &mut R,
     progress: impl Fn(),
 ) -> Result<Option<Bytes>, DecodeError> {
-    let Some(length) = read_length(io).await? else { return Ok(None) };
-    let length = match usize::try_from(length) {
-        Ok(length) if length <= FRAME_BYTES_MAX => length,
-        _ => return Err(DecodeError::FrameTooLarge(length)),
-    };
-    let mut frame = BytesMut::new();
-    while frame.len() < length {
-        let start = frame.len();
-        // Room grows with what has arrived: a length alone takes no memory.
-        frame.resize(length.min(start + READ_AHEAD.max(start)), 0);
-        let room = frame.get_mut(start..).unwrap_or_default();
-        let read = io.read(room).await?;
-        if read == 0 {
-            return Err(DecodeError::Io(std::io::ErrorKind::UnexpectedEof.into()));
-        }
-        frame.truncate(start + read);
-        progress();
-    }
-    Ok(Some(frame.freeze()))
-}
-
-async fn read_length<R: AsyncRead + Unpin>(io: &mut R) -> Result<Option<u64>, DecodeError> {
-    let mut length = 0u64;
-    for shift in (0..35).step_by(7) {
-        let mut byte = [0u8];
-        if io.read(&mut byte).await? == 0 {
-            return if shift == 0 {
-                Ok(None)
-            } else {
-                Err(DecodeError::Io(std::io::ErrorKind::UnexpectedEof.into()))
-            };
-        }
-        let [byte] = byte;
-        length |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(Some(length));
-        }
-    }
-    // Five bytes hold 34 GB; whatever goes on is no frame of ours.
-    Err(DecodeError::FrameTooLarge(length))
+    let frame = frame::read(io, FRAME_BYTES_MAX, |_| progress()).await.map_err(|error| match error {
+        FrameError::TooLarge(bytes) => DecodeError::FrameTooLarge(bytes),
+        FrameError::Io(error) => DecodeError::Io(error),
+    })?;
+    Ok(frame.map(Bytes::from))
 }
 
 /// Returns what stands before the digest in a binary CID.

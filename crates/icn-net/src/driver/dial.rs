@@ -171,9 +171,13 @@ impl Driver {
     }
 
     fn dial_bootstrap(&mut self, place: usize, address: Multiaddr) {
-        // A named peer is not dialled twice at once; an unnamed address cannot be told from others.
+        // A named peer that is connected is not dialled; an unnamed address cannot be told from others.
         let options = match peer_of(&address) {
-            Some(peer) => DialOpts::peer_id(peer).addresses(vec![address]).build(),
+            // Another address of the same peer may be dialling in vain: it must not keep this one from its turn.
+            Some(peer) => DialOpts::peer_id(peer)
+                .condition(PeerCondition::Disconnected)
+                .addresses(vec![address])
+                .build(),
             None => DialOpts::unknown_peer_id().address(address).build(),
         };
         let id = options.connection_id();

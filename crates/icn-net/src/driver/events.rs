@@ -78,7 +78,9 @@ impl Driver {
                 }
             }
             MeshEvent::Mdns(mdns::Event::Expired(_)) => {}
-            MeshEvent::Limits(never) | MeshEvent::Blocked(never) => match never {},
+            MeshEvent::Limits(never) | MeshEvent::Blocked(never) | MeshEvent::Inbound(never) => {
+                match never {}
+            }
             MeshEvent::Streams(()) => {}
         }
     }

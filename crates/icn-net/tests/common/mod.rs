@@ -1,13 +1,17 @@
 //! Nodes for tests: real swarms over loopback sockets, in one process.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod stranger;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use icn_net::{BlockSource, Config, Event, Handle, Keypair, Multiaddr, PeerId, RecordCheck, Verdict};
+use icn_net::{
+    BlockSource, Config, Event, Handle, Keypair, Multiaddr, NetError, PeerId, RecordCheck, Verdict,
+};
 use icn_types::Cid;
 use tokio::sync::mpsc;
 
@@ -59,14 +63,18 @@ impl Node {
     }
 
     pub(crate) async fn with_blocks(blocks: Blocks, edit: impl FnOnce(&mut Config)) -> Self {
+        Self::try_start(blocks, edit).await.unwrap()
+    }
+
+    pub(crate) async fn try_start(blocks: Blocks, edit: impl FnOnce(&mut Config)) -> Result<Self, NetError> {
         let mut config = Config::new(Keypair::generate_ed25519());
         config.listen = vec![QUIC.parse().unwrap()];
         config.topics = vec![TOPIC.to_owned()];
         edit(&mut config);
         let source = Arc::new(blocks.clone());
         let (net, events) =
-            icn_net::start(config, source, Arc::new(Good), icn_net::Metrics::default()).await.unwrap();
-        Self { net, events, blocks }
+            icn_net::start(config, source, Arc::new(Good), icn_net::Metrics::default()).await?;
+        Ok(Self { net, events, blocks })
     }
 
     pub(crate) fn address(&self) -> Multiaddr {
