@@ -1,7 +1,7 @@
 //! What the machines ask of the shell.
 
 use icn_protocol::Response;
-use icn_types::{Cid, Did, Duration};
+use icn_types::{Cid, Did, Duration, Timestamp, TokenAmount};
 
 use crate::record::{ExecutionRecord, JobRecord, OfferRecord};
 
@@ -58,6 +58,28 @@ pub enum Answer {
     Silent,
     /// The peer cannot be reached, and has certainly not received this message.
     Unsent,
+}
+
+/// On which side of a hold a machine stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldRole {
+    /// The originator, who pays.
+    Payer,
+    /// The executor, who is paid.
+    Payee,
+}
+
+/// How a hold ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HoldEnd {
+    /// The payer took this much out of it for the payee; the rest is free.
+    Captured(TokenAmount),
+    /// The payee gave it back.
+    Released,
+    /// Nobody used it in time.
+    Expired,
+    /// The payee claimed this much of it, because no capture came.
+    Claimed(TokenAmount),
 }
 
 /// What a machine waits for. Each names what it belongs to, so that a stale one has no effect.
@@ -138,9 +160,24 @@ pub enum Timer {
         /// The lease epoch.
         epoch: u64,
     },
+    /// The executor has waited long enough to see that a hold covers the job.
+    HoldWaited {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+    },
+    /// The hold ends soon, and what the executor is owed may still be missing.
+    ClaimDue {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+    },
 }
 
 /// What is written down.
+#[expect(clippy::large_enum_variant, reason = "a write lives for a moment, and most are offers")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Persist {
     /// A job of this originator.
@@ -232,6 +269,104 @@ pub enum Effect {
         receipt: Cid,
         /// Its bytes.
         bytes: Vec<u8>,
+    },
+    /// Asks the ledger for a hold; [`crate::OriginatorEvent::HoldPlaced`] tells what came of it. However often it is asked
+    /// for one job and epoch, there is one hold: the first.
+    PlaceHold {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The executor's account.
+        to: Did,
+        /// The price of its bid.
+        amount: TokenAmount,
+        /// When the hold ends by itself.
+        expires: Timestamp,
+    },
+    /// Takes the price of a receipt out of a hold; [`crate::OriginatorEvent::Captured`] tells what came of it. However often
+    /// it is asked for one job and epoch, the price is taken once.
+    Capture {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The hold.
+        hold: String,
+        /// The price of the receipt; the rest of the hold is free.
+        amount: TokenAmount,
+        /// The receipt.
+        receipt: Cid,
+    },
+    /// Asks whether a hold pays for a job; [`crate::ExecutorEvent::HoldChecked`] tells. Not before the hold is seen covered,
+    /// or certainly is not.
+    CheckHold {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The hold, as the assignment names it.
+        hold: String,
+        /// The originator, who must be its payer.
+        from: Did,
+        /// This node's account, which must be its payee.
+        to: Did,
+        /// What it must hold at least.
+        amount: TokenAmount,
+        /// How long it must last at least.
+        expires_min: Timestamp,
+    },
+    /// Gives a hold back that nothing is owed for. Nothing happens to one that is not between these two for this job.
+    ReleaseHold {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The hold.
+        hold: String,
+        /// The originator, who must be its payer.
+        from: Did,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Claims what is owed out of a hold that ends soon without a capture.
+    Claim {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The hold.
+        hold: String,
+        /// The price of the receipt.
+        amount: TokenAmount,
+        /// The signed assignment.
+        assignment: Cid,
+        /// The receipt.
+        receipt: Cid,
+    },
+    /// Asks to be told once when a hold ends, at once when it has: [`crate::OriginatorEvent::HoldEnded`] for the payer,
+    /// [`crate::ExecutorEvent::HoldEnded`] for the payee.
+    WatchHold {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose ledger has it; the node's own choice when absent.
+        space: Option<Did>,
+        /// The hold.
+        hold: String,
+        /// Who asks.
+        role: HoldRole,
     },
     /// Tells followers that a job changed.
     Changed {

@@ -2,6 +2,7 @@
 
 mod lease;
 mod offer;
+mod payment;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use icn_identity::Signer;
-use icn_protocol::{CancelJob, JobAnnouncement, JobAssignment, NodeCapability};
+use icn_protocol::{CancelJob, JobAnnouncement, JobAssignment, NodeCapability, RefusalCode};
 use icn_types::{Cid, Did, Duration, NodeCapacity, Region, Timestamp, TokenAmount};
 
+use self::payment::Checking;
 pub use self::report::ExecutionReport;
 use crate::clock::{Now, Tick};
-use crate::effect::{Answer, Effect, RequestId, Timer};
+use crate::effect::{Answer, Effect, HoldEnd, RequestId, Timer};
 use crate::record::{ExecutionRecord, OfferRecord};
 
 /// How many announcements are remembered because this node was too busy for them. Full: the oldest is forgotten.
@@ -37,8 +39,16 @@ pub struct ExecutorConfig {
     pub running_max: usize,
     /// How many accepted jobs may wait beside those that run. Full: it does not bid.
     pub queued_max: usize,
-    /// What it asks for a job.
-    pub price: Option<TokenAmount>,
+    /// What it asks for a job as such, and in which currency; it runs jobs for nothing when absent.
+    pub price_base: Option<TokenAmount>,
+    /// What it asks beside that for each million of fuel, in the same currency.
+    pub price_per_million_fuel: u64,
+    /// How long it waits to see that the hold of an assignment covers its price.
+    pub hold_patience: Duration,
+    /// How much longer than the job's time limit a hold must last, so that waiting, delivery and a claim fit in.
+    pub hold_slack_min: Duration,
+    /// How long before the end of a hold it claims what it is owed; less than `hold_slack_min`.
+    pub claim_margin: Duration,
     /// How long a bid binds.
     pub bid_validity: Duration,
     /// How many bids may be binding at once. Full: it does not bid.
@@ -57,7 +67,11 @@ impl Default for ExecutorConfig {
             runtimes: Vec::new(),
             running_max: 10,
             queued_max: 246,
-            price: None,
+            price_base: None,
+            price_per_million_fuel: 0,
+            hold_patience: Duration::from_secs(5),
+            hold_slack_min: Duration::from_secs(600),
+            claim_margin: Duration::from_secs(300),
             bid_validity: Duration::from_secs(120),
             offers_max: 16_384,
             patience: Duration::from_secs(2),
@@ -135,6 +149,24 @@ pub enum ExecutorEvent {
         /// The answer.
         answer: Answer,
     },
+    /// The ledger was asked whether a hold pays for a job.
+    HoldChecked {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// Until when it holds; or why it does not pay.
+        result: Result<Timestamp, String>,
+    },
+    /// A hold that pays, or should have paid, for a job has ended.
+    HoldEnded {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// How.
+        how: HoldEnd,
+    },
     /// The process is to end: no more bids; what runs may finish.
     Drain,
     /// The process ends now: what still runs is handed back.
@@ -178,6 +210,8 @@ pub struct Executor {
     unheard: BTreeMap<Cid, (Vec<u8>, u32)>,
     /// The newest assignment of each job, so that an epoch never comes back.
     executions: BTreeMap<Cid, Execution>,
+    /// Assignments that wait for their holds; each takes a place as if it ran.
+    checking: BTreeMap<Cid, Checking>,
     done: VecDeque<Cid>,
     /// Announcements that wait for a free place, oldest first.
     waiting: VecDeque<JobAnnouncement>,
@@ -195,6 +229,7 @@ impl Executor {
             offers: BTreeMap::new(),
             unheard: BTreeMap::new(),
             executions: BTreeMap::new(),
+            checking: BTreeMap::new(),
             done: VecDeque::new(),
             waiting: VecDeque::new(),
             draining: false,
@@ -211,22 +246,27 @@ impl Executor {
     }
 
     /// Takes an execution on from disk after a restart. One that was running is handed back with a receipt that says so:
-    /// its lease cannot be known to have lasted. One that has its receipt goes on offering it.
+    /// its lease cannot be known to have lasted. One that has its receipt goes on offering it, and what is due goes on being
+    /// due.
     #[must_use = "effects do nothing until the shell carries them out"]
     pub fn restore(&mut self, now: Now, record: ExecutionRecord) -> Vec<Effect> {
         let (job, epoch) = (record.job, record.epoch);
         let (finished, delivered) = (record.receipt.is_some(), record.delivered);
-        if delivered {
+        if delivered && record.is_settled() {
             return Vec::new();
         }
         let live = Live { lease_until: now.tick, ..Live::default() };
         self.executions.insert(job, Execution { record, live });
         if finished {
-            return self.offer_receipt(now, &job, epoch);
+            let mut effects = self.offer_receipt(now, &job, epoch);
+            effects.extend(self.resume_dues(now, &job, None));
+            return effects;
         }
         let message = "the executor's process was started again while the job ran".to_owned();
         let report = ExecutionReport::fault(now.at, "restarted", message);
-        self.ended(now, &job, epoch, report)
+        let mut effects = self.ended(now, &job, epoch, report);
+        effects.extend(self.resume_dues(now, &job, Some(epoch)));
+        effects
     }
 
     /// Advances the machine by one event. Never blocks, never fails; input out of place has no effects.
@@ -242,7 +282,7 @@ impl Executor {
             ExecutorEvent::FinishedElsewhere { job, executor, originator } => {
                 self.finished_elsewhere(&job, &executor, &originator)
             }
-            ExecutorEvent::Cancelled { ticket, cancel } => self.hear_cancel(ticket, &cancel),
+            ExecutorEvent::Cancelled { ticket, cancel } => self.hear_cancel(now, ticket, &cancel),
             ExecutorEvent::Started { job, epoch } => self.started(now, &job, epoch),
             ExecutorEvent::Said { job, epoch, line } => self.said(&job, epoch, line),
             ExecutorEvent::Ended { job, epoch, report } => {
@@ -256,7 +296,9 @@ impl Executor {
                 self.waiting.clear();
                 Vec::new()
             }
-            ExecutorEvent::HandBack => self.hand_back(),
+            ExecutorEvent::HoldChecked { job, epoch, result } => self.hold_checked(now, &job, epoch, result),
+            ExecutorEvent::HoldEnded { job, epoch, how } => self.hold_ended(&job, epoch, how),
+            ExecutorEvent::HandBack => self.hand_back(now),
             ExecutorEvent::Fired(timer) => self.fired(now, timer),
         }
     }
@@ -279,6 +321,8 @@ impl Executor {
             Timer::Beat { job, epoch, sequence } => self.beat(now, &job, epoch, sequence),
             Timer::LeaseEnds { job, epoch } => self.lease_ends(now, &job, epoch),
             Timer::ResendReceipt { job, epoch } => self.offer_receipt(now, &job, epoch),
+            Timer::HoldWaited { job, epoch } => self.hold_waited(now, &job, epoch),
+            Timer::ClaimDue { job, epoch } => self.claim_due(now, &job, epoch),
             Timer::BiddingCloses { .. }
             | Timer::Reannounce { .. }
             | Timer::BiddingFails { .. }
@@ -306,6 +350,18 @@ impl Executor {
         self.executions.values().filter(|execution| !execution.record.delivered).count()
     }
 
+    /// Returns how many assignments wait until their holds are checked.
+    #[must_use]
+    pub fn checking_len(&self) -> usize {
+        self.checking.len()
+    }
+
+    /// Returns how many jobs have a payment that is not closed.
+    #[must_use]
+    pub fn unsettled_len(&self) -> usize {
+        self.executions.values().filter(|execution| !execution.record.is_settled()).count()
+    }
+
     /// Returns how many bids bind this node.
     #[must_use]
     pub fn offers_len(&self) -> usize {
@@ -330,24 +386,30 @@ impl Executor {
     }
 
     fn is_full(&self) -> bool {
-        self.open_len() >= self.config.running_max.saturating_add(self.config.queued_max)
+        self.open_len().saturating_add(self.checking.len())
+            >= self.config.running_max.saturating_add(self.config.queued_max)
     }
 
     /// Stops everything that has no receipt yet; each gives one that hands the job back.
-    fn hand_back(&mut self) -> Vec<Effect> {
+    fn hand_back(&mut self, now: Now) -> Vec<Effect> {
         self.draining = true;
+        let waiting: Vec<Cid> = self.checking.keys().copied().collect();
+        let message = || "the executor is shutting down".to_owned();
+        let mut effects: Vec<Effect> = waiting
+            .iter()
+            .flat_map(|job| self.refuse_checking(now, job, RefusalCode::ShuttingDown, message()))
+            .collect();
         let open: Vec<(Cid, u64)> = self
             .executions
             .iter()
             .filter(|(_, execution)| execution.record.receipt.is_none())
             .map(|(job, execution)| (*job, execution.record.epoch))
             .collect();
-        open.into_iter()
-            .flat_map(|(job, epoch)| {
-                let message = "the executor is shutting down and hands the job back".to_owned();
-                self.stop(&job, epoch, icn_types::End::NodeFault, "draining", message)
-            })
-            .collect()
+        effects.extend(open.into_iter().flat_map(|(job, epoch)| {
+            let message = "the executor is shutting down and hands the job back".to_owned();
+            self.stop(&job, epoch, icn_types::End::NodeFault, "draining", message)
+        }));
+        effects
     }
 }
 

@@ -5,7 +5,8 @@
 //! durable before it is relied on is an [`Effect::Persist`] that stands before the [`Effect::Send`] that relies on it.
 //!
 //! What they promise, whatever is lost, repeated, delayed or killed: a job ends with a stated reason; at most one receipt
-//! of a job is accepted; the executor of an epoch that is over stops by itself. Sources: `docs/protocol.md` sections 5
+//! of a job is accepted; the executor of an epoch that is over stops by itself; a job with a price runs only under a hold
+//! that covers it, and its price is taken once, or given back, or claimed. Sources: `docs/protocol.md` sections 5
 //! and 6; the planetary-mesh RFCs; Gray and Cheriton, *Leases* (1989), for the fencing.
 
 mod clock;
@@ -13,6 +14,7 @@ mod directory;
 mod effect;
 mod executor;
 mod originator;
+mod payment;
 mod placement;
 mod record;
 #[cfg(test)]
@@ -21,11 +23,12 @@ mod track;
 
 pub use crate::clock::{Now, Tick};
 pub use crate::directory::{Directory, KnownExecutor};
-pub use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
+pub use crate::effect::{Answer, Effect, HoldEnd, HoldRole, Persist, RequestId, Timer};
 pub use crate::executor::{ExecutionReport, Executor, ExecutorConfig, ExecutorEvent};
 pub use crate::originator::{
     FetchFailure, Originator, OriginatorConfig, OriginatorEvent, Standing, Submission, SubmitError,
 };
+pub use crate::payment::{DueRecord, PaymentRecord, PaymentState};
 pub use crate::placement::{Ineligible, Placement, Scored};
 pub use crate::record::{
     AssignmentRecord, BidRecord, DeclineRecord, ExecutionRecord, Failure, HISTORY_MAX, JobRecord,

@@ -3,12 +3,13 @@
 mod assignment;
 mod bidding;
 mod cancel;
+mod payment;
 mod settlement;
 #[cfg(test)]
 mod tests;
 mod why;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use icn_identity::Signer;
@@ -21,7 +22,7 @@ use icn_types::{Cid, Did, Duration, StandardJobStatus};
 pub use self::why::Standing;
 use crate::clock::{Now, Tick};
 use crate::directory::Directory;
-use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
+use crate::effect::{Answer, Effect, HoldEnd, Persist, RequestId, Timer};
 use crate::placement::Placement;
 use crate::record::{Failure, JobRecord};
 use crate::track::Track;
@@ -52,6 +53,8 @@ pub struct OriginatorConfig {
     pub open_max: usize,
     /// How often a receipt that cannot be fetched is tried again.
     pub refetches_max: u32,
+    /// How much longer than the job's time limit a hold lasts, for waiting, delivery and a claim; executors ask for some.
+    pub hold_slack: Duration,
 }
 
 impl Default for OriginatorConfig {
@@ -67,6 +70,7 @@ impl Default for OriginatorConfig {
             bids_max: 256,
             open_max: 10_000,
             refetches_max: 5,
+            hold_slack: Duration::from_secs(3_600),
         }
     }
 }
@@ -165,6 +169,33 @@ pub enum OriginatorEvent {
         /// The answer.
         answer: Answer,
     },
+    /// The ledger was asked for a hold.
+    HoldPlaced {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The hold, `<entry CID>#<act index>`; or why the ledger refuses it, with its figures.
+        result: Result<String, String>,
+    },
+    /// The ledger was asked to capture.
+    Captured {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// Whether it is done; or why the ledger refuses it.
+        result: Result<(), String>,
+    },
+    /// A hold has ended.
+    HoldEnded {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// How.
+        how: HoldEnd,
+    },
     /// The user takes a job back.
     Cancel {
         /// The job.
@@ -183,6 +214,13 @@ struct Job {
     params: Params,
     placement: Placement,
     live: Live,
+}
+
+impl Job {
+    /// Tells whether no executor has it: bids are compared, or the hold for the next assignment is asked for.
+    fn is_between(&self) -> bool {
+        self.live.bidding_since.is_some() || self.record.state == JobStatus::BiddingClosed
+    }
 }
 
 #[derive(Debug, Default)]
@@ -218,6 +256,8 @@ pub struct Originator {
     config: OriginatorConfig,
     jobs: BTreeMap<Cid, Job>,
     finals: VecDeque<Cid>,
+    /// Final jobs with a payment that is not closed; they stay in memory until it is.
+    unsettled: BTreeSet<Cid>,
     directory: Directory,
     tracks: BTreeMap<Did, Track>,
 }
@@ -232,6 +272,7 @@ impl Originator {
             config,
             jobs: BTreeMap::new(),
             finals: VecDeque::new(),
+            unsettled: BTreeSet::new(),
             directory: Directory::default(),
             tracks: BTreeMap::new(),
         }
@@ -248,7 +289,7 @@ impl Originator {
         if record.status.is_final() {
             self.jobs.insert(id, Job { record, params, placement, live: Live::default() });
             self.keep_final(id);
-            return Vec::new();
+            return self.resume_payments(&id);
         }
         let cancelling_since = record.cancelled.as_ref().map(|_| now.tick);
         let live = Live { heard: now.tick, cancelling_since, ..Live::default() };
@@ -256,7 +297,8 @@ impl Originator {
         job.record.say(now.at, "Note", Some("the originator was started again".into()));
         let state = job.record.state.clone();
         self.jobs.insert(id, job);
-        match state {
+        let mut effects = self.resume_payments(&id);
+        effects.extend(match state {
             JobStatus::AwaitingAssignmentConfirmation => self.resume_assignment(now, &id),
             JobStatus::Assigned
             | JobStatus::PreparingExecution
@@ -270,11 +312,12 @@ impl Originator {
             | JobStatus::ReceiptAnchored
             | JobStatus::Cancelled
             | JobStatus::Other(_) => self.resume_lease(now, &id),
-            JobStatus::PendingAnnouncement
-            | JobStatus::Announced
-            | JobStatus::BiddingOpen
-            | JobStatus::BiddingClosed => self.open_bidding(now, &id, None),
-        }
+            JobStatus::BiddingClosed => self.resume_placing(now, &id),
+            JobStatus::PendingAnnouncement | JobStatus::Announced | JobStatus::BiddingOpen => {
+                self.open_bidding(now, &id, None)
+            }
+        });
+        effects
     }
 
     /// Takes a job on from its user: it is durable before anybody hears of it. One that is known already stays as it is.
@@ -307,6 +350,7 @@ impl Originator {
             bids: Vec::new(),
             declines: Vec::new(),
             assignments: Vec::new(),
+            payments: Vec::new(),
             receipt_cid: None,
             receipt: None,
             failure: None,
@@ -350,6 +394,9 @@ impl Originator {
                 self.receipt_fetched(now, &job, cid, executor, result)
             }
             OriginatorEvent::Answered { request, answer } => self.answered(now, request, answer),
+            OriginatorEvent::HoldPlaced { job, epoch, result } => self.hold_placed(now, &job, epoch, result),
+            OriginatorEvent::Captured { job, epoch, result } => self.captured(now, &job, epoch, result),
+            OriginatorEvent::HoldEnded { job, epoch, how } => self.hold_ended(now, &job, epoch, how),
             OriginatorEvent::Cancel { job, reason } => self.cancel(now, &job, reason),
             OriginatorEvent::Fired(timer) => self.fired(now, timer),
         }
@@ -378,7 +425,9 @@ impl Originator {
             | Timer::ResendBid { .. }
             | Timer::Beat { .. }
             | Timer::LeaseEnds { .. }
-            | Timer::ResendReceipt { .. } => Vec::new(),
+            | Timer::ResendReceipt { .. }
+            | Timer::HoldWaited { .. }
+            | Timer::ClaimDue { .. } => Vec::new(),
         }
     }
 
@@ -396,7 +445,7 @@ impl Originator {
     /// Returns how many jobs are not final.
     #[must_use]
     pub fn open_len(&self) -> usize {
-        self.jobs.len().saturating_sub(self.finals.len())
+        self.jobs.len().saturating_sub(self.finals.len()).saturating_sub(self.unsettled.len())
     }
 
     /// Returns the executors heard of.
@@ -430,6 +479,10 @@ impl Originator {
     }
 
     fn keep_final(&mut self, id: Cid) {
+        if self.jobs.get(&id).is_some_and(|job| !job.record.is_settled()) {
+            self.unsettled.insert(id);
+            return;
+        }
         self.finals.push_back(id);
         if self.finals.len() > FINAL_MAX
             && let Some(oldest) = self.finals.pop_front()

@@ -312,6 +312,7 @@ mod tests {
             executor: bid.executor_did,
             cid: Cid::of_raw(&[executor]),
             price: bid.price,
+            rates: bid.rates,
             region: None,
             capacity: NodeCapacity::default(),
             queue_depth: 0,

@@ -1,8 +1,10 @@
 //! What is on disk of a job. Types of this module are stored as strict DAG-CBOR and carry their version.
 
-use icn_protocol::{ExecutionReceipt, JobStatus};
+use icn_protocol::{ExecutionReceipt, JobStatus, PriceRates};
 use icn_types::{Cid, Did, End, NodeCapacity, Region, StandardJobStatus, Timestamp, TokenAmount};
 use serde::{Deserialize, Serialize};
+
+use crate::payment::{DueRecord, PaymentRecord};
 
 /// How many turns a job's history keeps; when full, the oldest `Progress` and `Log` lines go first.
 pub const HISTORY_MAX: usize = 400;
@@ -38,6 +40,9 @@ pub struct BidRecord {
     /// What it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<TokenAmount>,
+    /// By which rates the receipt will be priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<PriceRates>,
     /// Where it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
@@ -64,7 +69,7 @@ pub struct BidRecord {
     /// Why it cannot be chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ineligible: Option<String>,
-    /// What became of it once chosen: `assigned`, `accepted`, `kept`, `refused: …`, `unreachable`, `silent`, `lost`, `broken`.
+    /// What became of it once chosen: `paying`, `unpaid: …`, `assigned`, `accepted`, `kept`, `refused: …`, `unreachable`, `silent`, `lost`, `broken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
 }
@@ -134,6 +139,9 @@ pub struct JobRecord {
     pub declines: Vec<DeclineRecord>,
     /// The assignments, in order of epochs.
     pub assignments: Vec<AssignmentRecord>,
+    /// The payments, in order of epochs; none for a free job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<PaymentRecord>,
     /// The CID of the receipt that counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt_cid: Option<Cid>,
@@ -161,6 +169,24 @@ impl JobRecord {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.assignment().map_or(0, |assignment| assignment.epoch)
+    }
+
+    /// Returns the epoch of the next assignment. One whose hold was refused is not used again: the ledger knows it.
+    #[must_use]
+    pub(crate) fn next_epoch(&self) -> u64 {
+        self.epoch().max(self.payments.last().map_or(0, |payment| payment.epoch)) + 1
+    }
+
+    /// Tells whether all its payments are closed, so that nothing of it has to be known any more once it is final.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.payments.iter().all(|payment| payment.state.is_closed())
+    }
+
+    /// Returns the bid that the current assignment took.
+    pub(crate) fn bid_taken(&self) -> Option<&BidRecord> {
+        let executor = self.assignment()?.executor;
+        self.bids.iter().rev().find(|bid| bid.executor == executor && bid.outcome.is_some())
     }
 
     /// Returns how the execution ended, if a receipt says so.
@@ -218,6 +244,9 @@ pub struct OfferRecord {
     /// The price that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<TokenAmount>,
+    /// By which rates the receipt will be priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<PriceRates>,
     /// Until when the bid binds.
     pub expires_at: Timestamp,
 }
@@ -246,6 +275,12 @@ pub struct ExecutionRecord {
     /// The price that was agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<TokenAmount>,
+    /// By which rates the receipt will be priced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<PriceRates>,
+    /// What is due for it, and for earlier epochs of the job as long as they are not settled; nothing for a free job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dues: Vec<DueRecord>,
     /// How it stands.
     pub state: JobStatus,
     /// When it was accepted.
@@ -263,6 +298,12 @@ pub struct ExecutionRecord {
 }
 
 impl ExecutionRecord {
+    /// Tells whether all that is due for the job is closed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.dues.iter().all(|due| due.state.is_closed())
+    }
+
     /// Enters a state.
     pub(crate) fn enter(&mut self, at: Timestamp, state: JobStatus, detail: Option<String>) {
         push_turn(&mut self.history, Turn { at, state: state.as_str().to_owned(), detail });

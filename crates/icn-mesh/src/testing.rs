@@ -79,6 +79,7 @@ pub(crate) fn bid(executor: Did, job: Cid, price: Option<u64>, now: Now) -> Box<
         executor_did: executor,
         executor_peer_id: peer_id(&executor),
         price: price.map(hours),
+        rates: None,
         region: None,
         timestamp: now.at,
         bid_expires_at: Some(now.at.plus(Duration::from_secs(300))),

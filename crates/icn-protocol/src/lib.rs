@@ -35,7 +35,7 @@ pub use crate::limits::*;
 pub use crate::message::{
     Body, CancelJob, ExecutionReceiptAvailable, JobAnnouncement, JobAssignment, JobBid, JobDecline,
     JobInteractiveInput, JobInteractiveOutput, JobInterest, JobStatusUpdate, Message, NodeCapability,
-    capacity,
+    PriceRates, capacity,
 };
 pub use crate::params::{
     ExecutionPolicy, InputSource, MeshJobParams, NamedCid, Params, QosProfile, Stage, WorkflowType,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::capability::{NodeCapability, capacity};
 pub use self::interactive::{JobInteractiveInput, JobInteractiveOutput};
-pub use self::offer::{JobAnnouncement, JobBid, JobDecline, JobInterest};
+pub use self::offer::{JobAnnouncement, JobBid, JobDecline, JobInterest, PriceRates};
 pub use self::work::{CancelJob, ExecutionReceiptAvailable, JobAssignment, JobStatusUpdate};
 use crate::error::ProtocolError;
 

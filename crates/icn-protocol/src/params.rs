@@ -64,6 +64,9 @@ pub struct MeshJobParams {
     /// An older name of `execution_policy.max_price`; both must agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_acceptable_bid_tokens: Option<TokenAmount>,
+    /// The space in whose ledger the job is paid, by its root; the originator's own choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<Did>,
     /// Whether the job is one module or several.
     pub workflow_type: WorkflowType,
     /// The modules of a workflow.
@@ -241,6 +244,7 @@ impl MeshJobParams {
             qos_profile: None,
             deadline: None,
             max_acceptable_bid_tokens: None,
+            space: None,
             workflow_type: WorkflowType::SingleWasmModule,
             stages: Vec::new(),
             is_interactive: false,

@@ -171,6 +171,8 @@ codes! {
     Unsupported = "unsupported",
     /// The price is above what the job pays, or below what the receiver takes.
     Price = "price",
+    /// The hold that the assignment names does not pay for the job, or it names none.
+    PaymentNotCovered = "payment_not_covered",
     /// The job wants another region.
     Region = "region",
     /// The sender's or receiver's reputation is below what is asked.

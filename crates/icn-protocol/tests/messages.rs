@@ -6,8 +6,8 @@ mod samples;
 
 use icn_identity::{Ed25519Verifier, Keypair, SignatureError, peer_id};
 use icn_protocol::{
-    DIRECT_BYTES_MAX, FreshnessPolicy, GOSSIP_BYTES_MAX, Incoming, JobAnnouncement, Message, Params,
-    ProtocolError, RawMessage, RefusalCode, Verified, announcement_id, parse, sign,
+    DIRECT_BYTES_MAX, FreshnessPolicy, GOSSIP_BYTES_MAX, Incoming, JobAnnouncement, JobBid, Message, Params,
+    PriceRates, ProtocolError, RawMessage, RefusalCode, Verified, announcement_id, parse, sign,
 };
 use icn_types::{Cid, Duration, Timestamp, Value, codec};
 use proptest::prelude::*;
@@ -362,6 +362,30 @@ fn freshness_is_a_window_around_now() {
     // Stamped before this node started: it cannot know whether it saw it then.
     let started = FreshnessPolicy { not_before: NOW.plus(ms), ..Default::default() };
     assert_eq!(at(NOW.plus(ms), &started), Err(RefusalCode::Stale));
+}
+
+#[test]
+fn rates_price_what_was_used_and_need_a_price() {
+    let check = |base, per_million_fuel, fuel, charge| {
+        assert_eq!(PriceRates { base, per_million_fuel }.charge(fuel), charge);
+    };
+    check(1, 2, 0, 1);
+    check(1, 2, 1, 3);
+    check(1, 2, 1_000_000, 3);
+    check(1, 2, 1_000_001, 5);
+    check(u64::MAX, u64::MAX, u64::MAX, i64::MAX as u64);
+    let with = |change: &dyn Fn(&mut JobBid)| {
+        let mut body = bid().into_body();
+        body.rates = Some(PriceRates { base: 1, per_million_fuel: 2 });
+        change(&mut body);
+        sign(body, &executor())
+    };
+    let signed = with(&|_| {}).unwrap();
+    let verified = accept(signed.wire()).unwrap();
+    assert_eq!(verified.into_message(), Message::JobBidV1(Box::new(signed.into_body())));
+    assert!(with(&|body| body.price = None).is_err());
+    let above = PriceRates { base: 0, per_million_fuel: 1 << 63 };
+    assert!(with(&|body| body.rates = Some(above)).is_err());
 }
 
 #[test]

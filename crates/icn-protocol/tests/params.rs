@@ -42,6 +42,16 @@ fn ranges_hold() {
 }
 
 #[test]
+fn a_space_makes_another_job_and_none_leaves_the_bytes_as_they_were() {
+    let with = |space| Params::new(MeshJobParams { space, ..mesh_params() }).unwrap();
+    let (without, named) = (with(None), with(Some(originator().did())));
+    assert_eq!(without.bytes(), params().bytes());
+    assert!(!without.bytes().windows(5).any(|bytes| bytes == b"space"));
+    assert_ne!(named.cid(), without.cid());
+    assert_eq!(Params::from_bytes(named.bytes()).unwrap().space, Some(originator().did()));
+}
+
+#[test]
 fn arguments_are_bounded_and_fit_into_c() {
     assert_eq!(fault(|p| p.args = vec!["a\0b".into()]), Some("args"));
     assert_eq!(fault(|p| p.args = vec!["x".repeat(65_536)]), Some("args"));

@@ -39,6 +39,18 @@ fn array<const N: usize>(json: &Json, field: &str) -> [u8; N] {
     bytes(json, field).try_into().unwrap()
 }
 
+/// Made and read by the tests of `icn-gossip` and `icn-ledger`.
+const OF_LOGS_AND_BOOKS: [&str; 8] = [
+    "books.json",
+    "certificates.json",
+    "entries.json",
+    "forks.json",
+    "live.json",
+    "passes.json",
+    "posts.json",
+    "sync.json",
+];
+
 #[test]
 fn the_files_are_what_the_generator_writes() {
     let wanted = generate::files();
@@ -49,7 +61,11 @@ fn the_files_are_what_the_generator_writes() {
         );
     }
     let folder = format!("{}/../../docs/protocol/vectors", env!("CARGO_MANIFEST_DIR"));
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), wanted.len(), "no file is left over");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_ours = wanted.iter().any(|(ours, _)| *ours == name.as_str());
+        assert!(is_ours || OF_LOGS_AND_BOOKS.contains(&name.as_str()), "{name} is left over");
+    }
 }
 
 #[test]

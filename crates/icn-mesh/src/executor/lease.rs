@@ -149,11 +149,22 @@ impl Executor {
         self.stop(job, epoch, End::NodeFault, "lease_lost", message)
     }
 
-    pub(super) fn hear_cancel(&mut self, ticket: u64, cancel: &CancelJob) -> Vec<Effect> {
+    pub(super) fn hear_cancel(&mut self, now: Now, ticket: u64, cancel: &CancelJob) -> Vec<Effect> {
         let refuse = |code, message: &str| {
             vec![Effect::Reply { ticket, response: Response::refused(code, message.to_owned()) }]
         };
         let job = cancel.announcement_id;
+        let checked = self.checking.get(&job).map(|checking| &checking.assignment);
+        if checked.is_some_and(|assignment| {
+            assignment.originator_did == cancel.originator_did
+                && cancel.lease_epoch.is_none_or(|wanted| wanted == assignment.lease_epoch)
+        }) {
+            let message = "the originator has cancelled the job".to_owned();
+            let mut effects = vec![Effect::Reply { ticket, response: Response::Ack }];
+            effects.extend(self.refuse_checking(now, &job, RefusalCode::Finished, message));
+            effects.extend(self.withdraw(&job));
+            return effects;
+        }
         let Some(execution) = self.executions.get(&job) else {
             let mut effects = refuse(RefusalCode::UnknownJob, "this node does not run this job");
             if self.offers.get(&job).is_some_and(|offer| offer.originator == cancel.originator_did) {

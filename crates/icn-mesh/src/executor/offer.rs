@@ -6,9 +6,11 @@ use icn_protocol::{
 };
 use icn_types::{Cid, Did, Duration};
 
+use super::payment::{self, Checking};
 use super::{Execution, Executor, Live, WAITING_MAX};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
+use crate::payment::DueRecord;
 use crate::placement::{self, Candidate, Ineligible};
 use crate::record::{ExecutionRecord, OfferRecord};
 
@@ -42,7 +44,8 @@ impl Executor {
     }
 
     fn is_busy_with(&self, job: &Cid) -> bool {
-        self.executions.get(job).is_some_and(|execution| execution.record.receipt.is_none())
+        self.checking.contains_key(job)
+            || self.executions.get(job).is_some_and(|execution| execution.record.receipt.is_none())
     }
 
     /// Applies this node's own rules: the job's policy, its limits, what this version can run.
@@ -54,11 +57,12 @@ impl Executor {
         if params.is_interactive {
             return no("this node runs no interactive jobs");
         }
+        let price = self.asks(params);
         let candidate = Candidate {
             did: &self.me,
             region: self.config.region.as_ref(),
             capacity: &self.config.capacity,
-            price: self.config.price.as_ref(),
+            price: price.as_ref(),
             // What the originator thinks of this node is for the originator to say.
             reputation: u64::MAX,
         };
@@ -69,11 +73,14 @@ impl Executor {
         let job = announcement.announcement_id;
         let waiting = self.open_len().saturating_sub(self.config.running_max);
         let expires_at = now.at.plus(self.config.bid_validity);
+        let price = self.asks(&announcement.job_params);
+        let rates = self.rates().filter(|_| price.as_ref().is_some_and(|price| price.amount > 0));
         let bid = JobBid {
             announcement_id: job,
             executor_did: self.me,
             executor_peer_id: icn_identity::peer_id(&self.me),
-            price: self.config.price.clone(),
+            price: price.clone(),
+            rates,
             region: self.config.region.clone(),
             timestamp: now.at,
             bid_expires_at: Some(expires_at),
@@ -88,8 +95,15 @@ impl Executor {
             originator: announcement.originator_did,
             params: announcement.job_params.bytes().to_vec(),
             bid_cid: signed.cid(),
-            earlier: self.offers.get(&job).map(bids_of).unwrap_or_default(),
-            price: self.config.price.clone(),
+            // A bid on other terms binds no longer: an assignment of it would be answered by these.
+            earlier: self
+                .offers
+                .get(&job)
+                .filter(|offer| offer.price == price && offer.rates == rates)
+                .map(bids_of)
+                .unwrap_or_default(),
+            price,
+            rates,
             expires_at,
         };
         let bid = offer.bid_cid;
@@ -145,7 +159,7 @@ impl Executor {
     }
 
     /// Takes a bid back that nobody will accept any more.
-    fn withdraw(&mut self, job: &Cid) -> Vec<Effect> {
+    pub(super) fn withdraw(&mut self, job: &Cid) -> Vec<Effect> {
         self.unheard.remove(job);
         self.waiting.retain(|waiting| waiting.announcement_id != *job);
         match self.offers.remove(job) {
@@ -225,18 +239,43 @@ impl Executor {
         cid: Cid,
         block: Vec<u8>,
     ) -> Vec<Effect> {
+        if let Some(effects) = self.assigned_while_checking(ticket, assignment, &cid) {
+            return effects;
+        }
         let job = assignment.announcement_id;
         let offer = match self.may_accept(now, assignment, &cid) {
             Ok(Some(offer)) => offer,
             // The same assignment again: its first answer was lost, or the write before it is still on its way.
             Ok(None) => return self.accept_again(ticket, &job),
             Err((code, message)) => {
-                return vec![Effect::Reply { ticket, response: Response::refused(code, message) }];
+                let release = self.release_refused(assignment, self.space_of(&job), &message);
+                let reply = Effect::Reply { ticket, response: Response::refused(code, message) };
+                return std::iter::once(reply).chain(release).collect();
             }
         };
+        let paid = offer.price.as_ref().is_some_and(|price| price.amount > 0) && offer.originator != self.me;
+        let checking = Checking {
+            offer,
+            assignment: assignment.clone(),
+            cid,
+            block,
+            hold: assignment.escrow_id.clone().unwrap_or_default(),
+            tickets: vec![ticket],
+            heard: now.tick,
+        };
+        if paid { self.check_hold(now, ticket, checking) } else { self.accept(now, checking, None) }
+    }
+
+    /// Takes an assignment on: it is durable before it is acknowledged and started.
+    pub(super) fn accept(&mut self, now: Now, accepted: Checking, due: Option<DueRecord>) -> Vec<Effect> {
+        let Checking { offer, assignment, cid, block, hold: _, tickets, heard } = accepted;
+        let job = assignment.announcement_id;
         self.offers.remove(&job);
         self.unheard.remove(&job);
         let lease = icn_types::Duration::from_secs(assignment.lease_seconds);
+        let earlier = self.executions.get(&job).map_or(&[][..], |earlier| &earlier.record.dues);
+        let mut dues: Vec<DueRecord> = earlier.iter().filter(|due| !due.state.is_closed()).cloned().collect();
+        dues.extend(due);
         let mut record = ExecutionRecord {
             version: 1,
             job,
@@ -247,6 +286,8 @@ impl Executor {
             assignment: block.clone(),
             params: offer.params.clone(),
             price: offer.price,
+            rates: offer.rates,
+            dues,
             state: JobStatus::Assigned,
             accepted_at: now.at,
             receipt_cid: None,
@@ -256,22 +297,25 @@ impl Executor {
         };
         record.enter(now.at, JobStatus::Assigned, Some(format!("epoch {}", assignment.lease_epoch)));
         record.enter(now.at, JobStatus::PreparingExecution, None);
-        let live = Live { lease_until: now.tick.plus(lease), sequence: 1, ..Live::default() };
+        let live = Live { lease_until: heard.plus(lease), sequence: 1, ..Live::default() };
         self.executions.insert(job, Execution { record: record.clone(), live });
         let epoch = record.epoch;
         let params_block = Persist::Block { cid: Cid::of_dag_cbor(&offer.params), bytes: offer.params };
-        vec![
-            Effect::Persist(vec![
-                Persist::Block { cid, bytes: block },
-                params_block,
-                Persist::Execution(Box::new(record.clone())),
-                Persist::OfferGone(job),
-            ]),
-            Effect::Reply { ticket, response: Response::Ack },
-            Effect::Start { record: Box::new(record) },
-            self.next_beat(&job, epoch),
-            Effect::Wake { timer: Timer::LeaseEnds { job, epoch }, after: lease },
-        ]
+        let mut effects = vec![Effect::Persist(vec![
+            Persist::Block { cid, bytes: block },
+            params_block,
+            Persist::Execution(Box::new(record.clone())),
+            Persist::OfferGone(job),
+        ])];
+        let acks = tickets.into_iter().map(|ticket| Effect::Reply { ticket, response: Response::Ack });
+        effects.extend(acks);
+        effects.push(Effect::Start { record: Box::new(record.clone()) });
+        effects.push(self.next_beat(&job, epoch));
+        let after = now.tick.until(heard.plus(lease));
+        effects.push(Effect::Wake { timer: Timer::LeaseEnds { job, epoch }, after });
+        let held = record.dues.iter().find(|due| due.epoch == epoch);
+        effects.extend(held.map(|due| payment::watch(&record, due)));
+        effects
     }
 
     fn accept_again(&self, ticket: u64, job: &Cid) -> Vec<Effect> {

@@ -10,6 +10,7 @@ use icn_protocol::{
 };
 use icn_types::{Cid, Did, Duration, End, Mode, StandardJobStatus, Timestamp};
 
+use super::payment::{metered, settle};
 use super::{DONE_MAX, Executor, is_open};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
@@ -100,11 +101,15 @@ impl Executor {
         record.enter(now.at, JobStatus::ReceiptGenerated, Some(signed.cid().to_string()));
         record.receipt_cid = Some(signed.cid());
         record.receipt = Some(receipt);
+        settle(record, signed.cid());
+        let ended = record.clone();
         let mut effects = vec![Effect::Persist(vec![
             Persist::Block { cid: signed.cid(), bytes: signed.bytes().to_vec() },
             Persist::Execution(Box::new(record.clone())),
         ])];
         effects.extend(self.offer_receipt(now, job, epoch));
+        let due = ended.dues.iter().find(|due| due.epoch == epoch);
+        effects.extend(due.and_then(|due| self.pursue(now, &ended, due)));
         effects.push(Effect::Provide { receipt: signed.cid(), bytes: signed.bytes().to_vec() });
         effects
     }
@@ -177,14 +182,28 @@ impl Executor {
             return Vec::new();
         }
         let note = Effect::Note(vec![Persist::Execution(Box::new(execution.record.clone()))]);
+        self.retire(job);
+        vec![note]
+    }
+
+    /// Lets a job be forgotten some time after nothing of it is open any more: neither its delivery nor a payment.
+    pub(super) fn retire(&mut self, job: &Cid) {
+        if !self.is_retired(job) {
+            return;
+        }
         self.done.push_back(*job);
         if self.done.len() > DONE_MAX
             && let Some(oldest) = self.done.pop_front()
-            && self.executions.get(&oldest).is_some_and(|execution| execution.record.delivered)
+            && self.is_retired(&oldest)
         {
             self.executions.remove(&oldest);
         }
-        vec![note]
+    }
+
+    fn is_retired(&self, job: &Cid) -> bool {
+        self.executions
+            .get(job)
+            .is_some_and(|execution| execution.record.delivered && execution.record.is_settled())
     }
 }
 
@@ -227,7 +246,7 @@ fn signed_receipt(
         started_at: report.started_at,
         finished_at: report.finished_at.max(report.started_at),
         stages_us: report.stages_us,
-        price: record.price.clone(),
+        price: metered(record, report.fuel_used),
         runtime,
         anchors: report.anchors,
     };

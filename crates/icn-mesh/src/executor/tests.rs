@@ -4,8 +4,8 @@ use icn_types::NodeCapacity;
 use icn_types::ResourceType;
 
 use super::*;
-use crate::Persist;
 use crate::testing::{announcement, answer, at, hours, key, params, policy, sent};
+use crate::{HoldEnd, HoldRole, Persist};
 
 const TICKET: u64 = 7;
 
@@ -285,15 +285,19 @@ fn an_untimely_receipt_is_offered_again_and_one_refused_for_good_is_not() {
 
 #[test]
 fn a_price_goes_from_the_bid_into_the_receipt() {
-    let config = ExecutorConfig { price: Some(hours(3)), ..ExecutorConfig::default() };
+    let config = ExecutorConfig { price_base: Some(hours(3)), ..ExecutorConfig::default() };
     let mut executor = Executor::new(key(2), config);
     let paying = icn_protocol::ExecutionPolicy { max_price: Some(hours(4)), ..policy() };
     let announcement = announcement(key(1).did(), params(Some(paying)), at(0));
     let job = announcement.announcement_id;
     let _ = executor.handle(at(0), ExecutorEvent::Announced { announcement, blobs_held: Vec::new() });
     // The node's own price may change between bid and assignment: the bid binds.
-    executor.config.price = Some(hours(9));
-    let _ = assigned(&mut executor, at(1), &job, &key(1), |_| {});
+    executor.config.price_base = Some(hours(9));
+    let _ = assigned(&mut executor, at(1), &job, &key(1), |assignment| {
+        assignment.escrow_id = Some("hold#1".into());
+    });
+    let checked = ExecutorEvent::HoldChecked { job, epoch: 1, result: Ok(at(9_999).at) };
+    assert!(starts(&executor.handle(at(1), checked)));
     let report = Box::new(ExecutionReport::fault(at(2).at, "content", "not to be had".into()));
     let _ = executor.handle(at(2), ExecutorEvent::Ended { job, epoch: 1, report });
     assert_eq!(executor.execution(&job).unwrap().receipt.as_ref().unwrap().price, Some(hours(3)));
@@ -344,4 +348,224 @@ fn an_executor_stops_when_it_hears_that_its_lease_is_over() {
         let effects = status_answered(&mut executor, at(2), job, sequence, refused);
         assert_eq!(effects.contains(&Effect::Stop { job, epoch: 1 }), stops, "{code}");
     }
+}
+
+/// An executor that asks 1 hour, and 2 for each million of fuel, and the job that it was offered.
+fn paid(max: Option<u64>, max_fuel: u64) -> (Executor, Cid, Vec<Effect>) {
+    let config = ExecutorConfig {
+        price_base: Some(hours(1)),
+        price_per_million_fuel: 2,
+        running_max: 1,
+        queued_max: 0,
+        ..ExecutorConfig::default()
+    };
+    let mut executor = Executor::new(key(2), config);
+    let mut params = params(Some(icn_protocol::ExecutionPolicy { max_price: max.map(hours), ..policy() }));
+    params.max_fuel = max_fuel;
+    let announcement = announcement(key(1).did(), params, at(0));
+    let job = announcement.announcement_id;
+    let heard = ExecutorEvent::Announced { announcement, blobs_held: Vec::new() };
+    let effects = executor.handle(at(0), heard);
+    (executor, job, effects)
+}
+
+fn under_hold(executor: &mut Executor, job: &Cid, hold: Option<&str>, epoch: u64) -> Vec<Effect> {
+    assigned(executor, at(1), job, &key(1), |assignment| {
+        assignment.escrow_id = hold.map(str::to_owned);
+        assignment.lease_epoch = epoch;
+    })
+}
+
+fn checked(job: Cid, result: Result<icn_types::Timestamp, String>) -> ExecutorEvent {
+    ExecutorEvent::HoldChecked { job, epoch: 1, result }
+}
+
+fn released(effects: &[Effect]) -> Option<&str> {
+    effects.iter().find_map(|effect| {
+        let Effect::ReleaseHold { hold, .. } = effect else { return None };
+        Some(hold.as_str())
+    })
+}
+
+fn report(end: icn_types::End, fuel_used: u64) -> Box<ExecutionReport> {
+    let exit_code = (end == icn_types::End::Exit).then_some(3);
+    Box::new(ExecutionReport {
+        end,
+        exit_code,
+        fuel_used,
+        ..ExecutionReport::fault(at(2).at, "code", String::new())
+    })
+}
+
+#[test]
+fn a_bid_asks_by_the_rates_and_at_most_what_the_job_pays() {
+    let check = |max, max_fuel, expected: Result<u64, &str>| {
+        let (_, _, effects) = paid(max, max_fuel);
+        match (sent(&effects), expected) {
+            (Some(Message::JobBidV1(bid)), Ok(price)) => {
+                assert_eq!(bid.price, Some(hours(price)));
+                assert_eq!(bid.rates, Some(icn_protocol::PriceRates { base: 1, per_million_fuel: 2 }));
+            }
+            (Some(Message::JobDeclineV1(decline)), Err(code)) => assert_eq!(decline.code.as_str(), code),
+            (other, _) => panic!("{other:?}"),
+        }
+    };
+    check(Some(9), 1, Ok(3));
+    check(Some(9), 1_000_000, Ok(3));
+    check(Some(9), 1_000_001, Ok(5));
+    check(Some(4), 1_000_001, Ok(4));
+    check(Some(1), 1_000_001, Ok(1));
+    check(Some(0), 1, Err("price"));
+    check(None, 1, Err("price"));
+    check(Some(i64::MAX as u64), i64::MAX as u64, Ok(1 + 2 * 9_223_372_036_855));
+}
+
+#[test]
+fn a_paid_job_is_answered_when_its_hold_is_checked() {
+    let (mut executor, job, _) = paid(Some(9), 1);
+    let effects = under_hold(&mut executor, &job, Some("h#0"), 1);
+    let [Effect::CheckHold { hold, from, to, amount, expires_min, .. }, Effect::Wake { timer, after }] =
+        effects.as_slice()
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((hold.as_str(), *from, *to), ("h#0", key(1).did(), key(2).did()));
+    assert_eq!((amount, *expires_min), (&hours(3), at(1 + 60 + 600).at));
+    assert_eq!(*after, Duration::from_secs(5));
+    let timer = timer.clone();
+    assert!(executor.is_full(), "it has its place already");
+    assert_eq!(under_hold(&mut executor, &job, Some("h#0"), 1), [], "the repeat waits with it");
+    let effects = executor.handle(at(2), checked(job, Ok(at(900).at)));
+    assert!(matches!(effects.first(), Some(Effect::Persist(_))));
+    assert!(starts(&effects));
+    let acks = effects.iter().filter(|effect| matches!(effect, Effect::Reply { .. })).count();
+    assert_eq!(acks, 2);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::WatchHold { role: HoldRole::Payee, .. })));
+    // The lease runs since the assignment came.
+    let ends = effects.iter().find_map(|effect| {
+        let Effect::Wake { timer: Timer::LeaseEnds { .. }, after } = effect else { return None };
+        Some(*after)
+    });
+    assert_eq!(ends, Some(Duration::from_secs(9)));
+    assert_eq!(executor.handle(at(6), ExecutorEvent::Fired(timer)), [], "the wait is over");
+    assert_eq!(executor.handle(at(6), checked(job, Err("late".into()))), []);
+    let over = executor.handle(at(11), ExecutorEvent::Fired(Timer::LeaseEnds { job, epoch: 1 }));
+    assert_eq!(over, [Effect::Stop { job, epoch: 1 }]);
+}
+
+#[test]
+fn what_is_not_covered_is_refused_and_given_back() {
+    let (mut executor, job, _) = paid(Some(9), 1);
+    let effects = under_hold(&mut executor, &job, None, 1);
+    assert_eq!(answer(&effects).as_deref(), Some("payment_not_covered"));
+    for how in ["not covered", "silence", "draining", "cancelled"] {
+        let (mut executor, job, _) = paid(Some(9), 1);
+        let _ = under_hold(&mut executor, &job, Some("h#0"), 1);
+        let (event, code) = match how {
+            "silence" => (ExecutorEvent::Fired(Timer::HoldWaited { job, epoch: 1 }), "payment_not_covered"),
+            "draining" => (ExecutorEvent::HandBack, "shutting_down"),
+            "cancelled" => {
+                let cancel = CancelJob {
+                    announcement_id: job,
+                    originator_did: key(1).did(),
+                    lease_epoch: None,
+                    reason: None,
+                    timestamp: at(1).at,
+                };
+                (ExecutorEvent::Cancelled { ticket: 8, cancel }, "ack")
+            }
+            _ => (checked(job, Err("it is not covered".into())), "payment_not_covered"),
+        };
+        let effects = executor.handle(at(2), event);
+        assert_eq!(answer(&effects).as_deref(), Some(code), "{how}");
+        assert_eq!(released(&effects), Some("h#0"), "{how}");
+        assert_eq!((executor.checking_len(), executor.open_len(), starts(&effects)), (0, 0, false), "{how}");
+        assert_eq!(executor.handle(at(2), checked(job, Ok(at(900).at))), [], "{how}");
+    }
+}
+
+#[test]
+fn a_hold_that_a_job_runs_under_is_not_given_back_by_another_assignment() {
+    let (mut executor, job, _) = paid(Some(9), 1);
+    let _ = under_hold(&mut executor, &job, Some("h#0"), 1);
+    let effects = under_hold(&mut executor, &job, Some("h#0"), 2);
+    assert_eq!((answer(&effects).as_deref(), released(&effects)), (Some("wrong_epoch"), None));
+    let _ = executor.handle(at(1), checked(job, Ok(at(900).at)));
+    let effects = under_hold(&mut executor, &job, Some("h#0"), 2);
+    assert_eq!((answer(&effects).as_deref(), released(&effects)), (Some("wrong_epoch"), None));
+    let effects = under_hold(&mut executor, &job, Some("other#0"), 2);
+    assert_eq!(released(&effects), Some("other#0"));
+}
+
+#[test]
+fn what_is_due_is_metered_and_what_is_not_goes_back() {
+    use icn_types::End;
+    let check = |end, fuel, due: Option<u64>| {
+        let (mut executor, job, _) = paid(Some(4), 5_000_000);
+        let _ = under_hold(&mut executor, &job, Some("h#0"), 1);
+        let _ = executor.handle(at(1), checked(job, Ok(at(900).at)));
+        let ended = ExecutorEvent::Ended { job, epoch: 1, report: report(end, fuel) };
+        let effects = executor.handle(at(2), ended);
+        let record = executor.execution(&job).unwrap().clone();
+        let taken = record.dues[0].taken.as_ref().map(|amount| amount.amount);
+        assert_eq!((taken, released(&effects).is_none()), (due, due.is_some()), "{end:?}");
+        let written = effects.iter().position(|effect| matches!(effect, Effect::Persist(_))).unwrap();
+        let told = effects.iter().position(|effect| {
+            matches!(effect, Effect::ReleaseHold { .. } | Effect::Wake { timer: Timer::ClaimDue { .. }, .. })
+        });
+        assert!(told.unwrap() > written);
+        // After a restart it is the same, though the receipt was delivered.
+        let mut again = Executor::new(key(2), ExecutorConfig::default());
+        let effects = again.restore(at(3), ExecutionRecord { delivered: true, ..record });
+        assert_eq!(released(&effects).is_none(), due.is_some());
+        assert_eq!(again.unsettled_len(), 1);
+    };
+    check(End::Exit, 0, Some(1));
+    check(End::Exit, 1, Some(3));
+    check(End::Trap, 1_000_000, Some(3));
+    check(End::OutOfFuel, 1_000_001, Some(4));
+    check(End::BadModule, 0, Some(1));
+    check(End::NodeFault, 1, None);
+    check(End::Timeout, 1, None);
+    check(End::Cancelled, 1, None);
+}
+
+#[test]
+fn what_is_owed_is_claimed_once_shortly_before_the_hold_ends() {
+    let (mut executor, job, _) = paid(Some(9), 1);
+    let _ = under_hold(&mut executor, &job, Some("h#0"), 1);
+    let _ = executor.handle(at(1), checked(job, Ok(at(900).at)));
+    let _ = executor
+        .handle(at(2), ExecutorEvent::Ended { job, epoch: 1, report: report(icn_types::End::Exit, 1) });
+    let due = || ExecutorEvent::Fired(Timer::ClaimDue { job, epoch: 1 });
+    let early = executor.handle(at(599), due());
+    assert!(matches!(early.as_slice(), [Effect::Wake { after, .. }] if *after == Duration::from_secs(1)));
+    let effects = executor.handle(at(600), due());
+    let [Effect::Persist(_), Effect::Claim { amount, receipt, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    let record = executor.execution(&job).unwrap().clone();
+    assert_eq!((amount, Some(*receipt)), (&hours(3), record.receipt_cid));
+    assert_eq!(executor.handle(at(601), due()), []);
+    let mut again = Executor::new(key(2), ExecutorConfig::default());
+    let effects = again.restore(at(602), record);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Claim { .. })));
+    let how = HoldEnd::Claimed(hours(3));
+    let _ = again.handle(at(603), ExecutorEvent::HoldEnded { job, epoch: 1, how });
+    assert_eq!(again.unsettled_len(), 0);
+}
+
+#[test]
+fn a_guest_whose_hold_has_ended_is_stopped() {
+    let (mut executor, job, _) = paid(Some(9), 1);
+    let _ = under_hold(&mut executor, &job, Some("h#0"), 1);
+    let _ = executor.handle(at(1), checked(job, Ok(at(900).at)));
+    let ended = ExecutorEvent::HoldEnded { job, epoch: 1, how: HoldEnd::Expired };
+    let effects = executor.handle(at(2), ended.clone());
+    assert!(effects.contains(&Effect::Stop { job, epoch: 1 }));
+    assert_eq!(executor.handle(at(2), ended), []);
+    let effects = executor
+        .handle(at(3), ExecutorEvent::Ended { job, epoch: 1, report: report(icn_types::End::Exit, 1) });
+    assert_eq!(released(&effects), None, "there is nothing to give back");
+    assert_eq!(executor.unsettled_len(), 0);
 }

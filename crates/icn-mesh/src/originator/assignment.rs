@@ -4,6 +4,7 @@ use icn_protocol::{JobAssignment, JobStatus, JobStatusUpdate, RefusalCode, Respo
 use icn_types::{Cid, Duration, StandardJobStatus};
 
 use super::cancel::CANCEL_MAX;
+use super::payment::watch;
 use super::{Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
@@ -12,18 +13,18 @@ use crate::record::{AssignmentRecord, BidRecord, JobRecord};
 impl Originator {
     /// Assigns the job to the best bid that is left, or opens bidding again when none is.
     pub(super) fn choose(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
-        let (lease, assignments_max) = (self.config.lease, self.config.assignments_max);
+        let assignments_max = self.config.assignments_max;
         let ranked = match self.jobs.get(id) {
             Some(job) => self.ranked(now, job),
             None => return Vec::new(),
         };
-        let (me, signer) = (self.me, std::sync::Arc::clone(&self.signer));
+        let me = self.me;
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
         if job.record.cancelled.is_some() {
             let reason = job.record.cancelled.clone().unwrap_or_default();
             return self.fail(now, id, "cancelled", reason);
         }
-        let epoch = job.record.epoch() + 1;
+        let epoch = job.record.next_epoch();
         // Who is busy by now and says so, or cannot be reached, has done no harm; the bound on bids bounds this as well.
         let refused = job.record.bids.iter().filter(|bid| is_refused(bid)).count() as u64;
         if epoch.saturating_sub(refused) > assignments_max {
@@ -35,9 +36,32 @@ impl Originator {
                 bid.score = scored.score;
             }
         }
-        let Some(bid) = ranked.first().and_then(|best| job.record.bids.get_mut(best.index)) else {
+        let Some((index, bid)) =
+            ranked.first().and_then(|best| Some((best.index, job.record.bids.get(best.index)?)))
+        else {
             return self.open_bidding(now, id, None);
         };
+        let why = choice_words(ranked.len(), bid.score, job.placement);
+        // What a node runs for itself moves no money.
+        if bid.executor != me && bid.price.as_ref().is_some_and(|price| price.amount > 0) {
+            return self.place_hold(now, id, index, why);
+        }
+        job.record.enter(now.at, JobStatus::BiddingClosed, Some(why));
+        self.assign(now, id, index, epoch, None)
+    }
+
+    /// Signs the assignment that takes a bid, and sends it once it is durable.
+    pub(super) fn assign(
+        &mut self,
+        now: Now,
+        id: &Cid,
+        index: usize,
+        epoch: u64,
+        hold: Option<String>,
+    ) -> Vec<Effect> {
+        let (me, signer, lease) = (self.me, std::sync::Arc::clone(&self.signer), self.config.lease);
+        let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
+        let Some(bid) = job.record.bids.get_mut(index) else { return Vec::new() };
         let assignment = JobAssignment {
             announcement_id: *id,
             originator_did: me,
@@ -47,13 +71,11 @@ impl Originator {
             lease_seconds: lease.as_millis() / 1_000,
             bid_cid: bid.cid,
             params_cid: job.params.cid(),
-            escrow_id: None,
+            escrow_id: hold,
         };
         let Ok(signed) = icn_protocol::sign(assignment, signer.as_ref()) else { return Vec::new() };
         bid.outcome = Some("assigned".into());
-        let why = choice_words(ranked.len(), bid.score, job.placement);
         let executor = bid.executor;
-        job.record.enter(now.at, JobStatus::BiddingClosed, Some(why));
         job.record.assignments.push(AssignmentRecord {
             epoch,
             executor,
@@ -75,7 +97,13 @@ impl Originator {
         job.live.heard = now.tick;
         let block = Persist::Block { cid: signed.cid(), bytes: signed.inner().to_vec() };
         let mut effects = vec![Effect::Persist(vec![block, Persist::Job(Box::new(job.record.clone()))])];
+        if let Some(job) = self.jobs.get(id) {
+            let payment = job.record.payments.iter().find(|payment| payment.epoch == epoch);
+            effects.extend(payment.and_then(|payment| watch(&job.params, *id, payment)));
+        }
         effects.extend(self.resend_assignment(now, id, epoch));
+        // A job that was taken back while its hold was placed: only its executor can give the hold back.
+        effects.extend(self.resend_cancel(now, id, epoch));
         effects.push(Effect::Changed { job: *id });
         effects
     }
@@ -205,7 +233,7 @@ impl Originator {
         if current != Some((update.executor_did, update.lease_epoch)) {
             return refuse(RefusalCode::WrongEpoch, "this lease is over: another epoch counts");
         }
-        if job.record.status.is_final() || job.live.bidding_since.is_some() {
+        if job.record.status.is_final() || job.is_between() {
             return refuse(RefusalCode::WrongEpoch, "this lease is over: the job is final or open to bids");
         }
         let mut effects = vec![ack(ticket)];
@@ -232,8 +260,7 @@ impl Originator {
     pub(super) fn check_lease(&mut self, now: Now, id: &Cid, epoch: u64) -> Vec<Effect> {
         let span = self.lease_span();
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
-        let current =
-            job.record.epoch() == epoch && !job.record.status.is_final() && job.live.bidding_since.is_none();
+        let current = job.record.epoch() == epoch && !job.record.status.is_final() && !job.is_between();
         if !current {
             return Vec::new();
         }
@@ -282,7 +309,9 @@ impl Originator {
 }
 
 fn is_refused(bid: &BidRecord) -> bool {
-    bid.outcome.as_ref().is_some_and(|outcome| outcome.starts_with("refused") || outcome == "unreachable")
+    bid.outcome.as_ref().is_some_and(|outcome| {
+        ["refused", "unpaid", "unreachable"].iter().any(|word| outcome.starts_with(word))
+    })
 }
 
 /// Writes to the bid behind the current assignment what became of it.

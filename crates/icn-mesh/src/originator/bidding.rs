@@ -4,6 +4,7 @@ use icn_protocol::topics::Topic;
 use icn_protocol::{JobAnnouncement, JobBid, JobStatus, NodeCapability, RefusalCode, Response};
 use icn_types::{Cid, Did, NodeCapacity, StandardJobStatus};
 
+use super::payment::may_be_paid;
 use super::{Job, Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Effect, Persist, Timer};
@@ -173,7 +174,7 @@ impl Originator {
     }
 
     /// Decides whether bidding can close: at once when the policy is satisfied, else when its window ends.
-    fn consider(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
+    pub(super) fn consider(&mut self, now: Now, id: &Cid) -> Vec<Effect> {
         let Some(job) = self.jobs.get(id) else { return Vec::new() };
         if job.live.bidding_since.is_none() || self.ranked(now, job).is_empty() {
             return Vec::new();
@@ -246,6 +247,7 @@ impl Originator {
             .enumerate()
             .filter(|(_, bid)| bid.outcome.is_none() && bid.ineligible.is_none())
             .filter(|(_, bid)| bid.expires_at.is_none_or(|expires| expires > now.at))
+            .filter(|(_, bid)| may_be_paid(&job.record, &self.me, &bid.executor, bid.price.as_ref()))
             .map(|(index, bid)| (index, bid, self.reputation(&bid.executor)))
             .collect();
         placement::rank(job.placement, &job.params, &choosable)
@@ -265,6 +267,7 @@ fn bid_record(now: Now, bid: &JobBid, cid: Cid) -> BidRecord {
         executor: bid.executor_did,
         cid,
         price: bid.price.clone(),
+        rates: bid.rates,
         region: bid.region.clone(),
         capacity: NodeCapacity(bid.available_resources.clone().unwrap_or_default()),
         queue_depth: bid.queue_depth.unwrap_or(0),

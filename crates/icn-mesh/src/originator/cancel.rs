@@ -38,8 +38,7 @@ impl Originator {
         let Some(assignment) = job.record.assignment().filter(|last| last.epoch == epoch) else {
             return Vec::new();
         };
-        if job.record.status.is_final() || job.record.cancelled.is_none() || job.live.bidding_since.is_some()
-        {
+        if job.record.status.is_final() || job.record.cancelled.is_none() || job.is_between() {
             return Vec::new();
         }
         let cancel = CancelJob {

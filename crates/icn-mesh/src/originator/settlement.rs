@@ -4,6 +4,7 @@ use icn_protocol::{ExecutionReceipt, ExecutionReceiptAvailable, JobStatus, Refus
 use icn_types::{Cid, Did, Duration, End, StandardJobStatus};
 
 use super::assignment::close_assignment;
+use super::payment::{check_price, intend_capture};
 use super::{FetchFailure, Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Effect, Persist, Timer};
@@ -39,7 +40,7 @@ impl Originator {
         let known = job.record.assignments.iter().any(|past| past.receipt == Some(cid));
         let is_current = last_of_executor + 1 == job.record.assignments.len()
             && !job.record.status.is_final()
-            && job.live.bidding_since.is_none();
+            && !job.is_between();
         let recorded =
             job.record.assignments.get(last_of_executor).is_some_and(|past| past.receipt.is_some());
         if known || (!is_current && recorded) {
@@ -149,6 +150,10 @@ impl Originator {
                 &format!("the executor handed the job back{error}"),
             );
         }
+        if let Err(reason) = check_price(&job.record, &receipt) {
+            let what = format!("the receipt does not hold: {reason}");
+            return self.lose_executor(now, id, "broken", &what);
+        }
         close_assignment(&mut job.record, "kept");
         if job.record.state == JobStatus::AwaitingAssignmentConfirmation {
             job.record.enter(now.at, JobStatus::Assigned, None);
@@ -168,9 +173,12 @@ impl Originator {
         job.record.enter(now.at, JobStatus::ReceiptAnchored, Some("the receipt holds and is stored".into()));
         job.record.receipt_cid = Some(cid);
         let executor = receipt.executor_did;
+        let capture = intend_capture(job, cid, &receipt);
         job.record.receipt = Some(receipt);
         self.tracks.entry(executor).or_default().kept += 1;
-        self.finish(id, Vec::new())
+        let mut effects = self.finish(id, Vec::new());
+        effects.extend(capture);
+        effects
     }
 }
 

@@ -1,6 +1,7 @@
 use icn_protocol::{ExecutionReceiptAvailable, JobDecline, RefusalCode};
 
 use super::*;
+use crate::PaymentState;
 use crate::testing::{answer, at, bid, capability, hours, key, params, policy};
 
 const TICKET: u64 = 7;
@@ -23,7 +24,19 @@ fn submitted(originator: &mut Originator) -> Cid {
 fn bids(originator: &mut Originator, job: Cid, executor: u8, price: u64, now: Now) -> Vec<Effect> {
     let bid = bid(key(executor).did(), job, Some(price), now);
     let cid = Cid::of_raw(&[executor, u8::try_from(now.tick.0 % 251).unwrap()]);
-    originator.handle(now, OriginatorEvent::Bid { ticket: TICKET, bid, cid })
+    let mut effects = originator.handle(now, OriginatorEvent::Bid { ticket: TICKET, bid, cid });
+    effects.extend(held(originator, now, job));
+    effects
+}
+
+/// Lets the ledger place the hold that is asked for, if one is.
+fn held(originator: &mut Originator, now: Now, job: Cid) -> Vec<Effect> {
+    let payment = originator.job(&job).unwrap().payments.last();
+    let Some(epoch) = payment.filter(|payment| payment.state == PaymentState::Placing).map(|p| p.epoch)
+    else {
+        return Vec::new();
+    };
+    originator.handle(now, OriginatorEvent::HoldPlaced { job, epoch, result: Ok(format!("hold#{epoch}")) })
 }
 
 fn update(job: Cid, executor: u8, epoch: u64, sequence: u64, state: JobStatus) -> OriginatorEvent {
@@ -60,7 +73,7 @@ fn available(job: Cid, executor: u8, receipt: &[u8]) -> OriginatorEvent {
 fn running() -> (Originator, Cid) {
     let mut originator = originator();
     let job = submitted(&mut originator);
-    let _ = bids(&mut originator, job, 2, 1, at(0));
+    let _ = bids(&mut originator, job, 2, 0, at(0));
     assert_eq!(
         answer(&originator.handle(at(0), update(job, 2, 1, 0, JobStatus::Running))).as_deref(),
         Some("ack")
@@ -145,8 +158,8 @@ fn only_a_newer_update_renews_the_lease() {
 fn an_executor_that_may_have_accepted_keeps_its_first_lease() {
     let mut originator = originator();
     let job = submitted(&mut originator);
-    let _ = bids(&mut originator, job, 2, 1, at(0));
-    let _ = bids(&mut originator, job, 3, 1, at(0));
+    let _ = bids(&mut originator, job, 2, 0, at(0));
+    let _ = bids(&mut originator, job, 3, 0, at(0));
     let silent =
         |answer| OriginatorEvent::Answered { request: RequestId::Assignment { job, epoch: 1 }, answer };
     let _ = originator.handle(at(2), silent(Answer::Silent));
@@ -164,8 +177,8 @@ fn an_executor_that_may_have_accepted_keeps_its_first_lease() {
 fn an_executor_that_cannot_be_reached_costs_no_time() {
     let mut originator = originator();
     let job = submitted(&mut originator);
-    let _ = bids(&mut originator, job, 2, 1, at(0));
-    let _ = bids(&mut originator, job, 3, 1, at(0));
+    let _ = bids(&mut originator, job, 2, 0, at(0));
+    let _ = bids(&mut originator, job, 3, 0, at(0));
     let request = RequestId::Assignment { job, epoch: 1 };
     let _ = originator.handle(at(0), OriginatorEvent::Answered { request, answer: Answer::Unsent });
     assert_eq!(originator.job(&job).unwrap().assignment().unwrap().executor, key(3).did());
@@ -279,7 +292,7 @@ fn bidding_waits_for_those_who_are_known_and_closes_when_they_have_answered() {
             timestamp: at(0).at,
         };
         let _ = originator.handle(at(0), OriginatorEvent::Decline { ticket: TICKET, decline });
-        let _ = bids(&mut originator, job, 2, 1, at(0));
+        let _ = bids(&mut originator, job, 2, 0, at(0));
         assert_eq!(originator.job(&job).unwrap().epoch() == 1, closes, "{known:?}");
         let closing = Timer::BiddingCloses { job, round: 1 };
         let _ = originator.handle(at(0), OriginatorEvent::Fired(closing));
@@ -310,14 +323,14 @@ fn executors_that_are_busy_do_not_use_up_a_job() {
     let job = submitted(&mut originator);
     for epoch in 1..40_u64 {
         let executor = u8::try_from(2 + epoch % 9).unwrap();
-        let _ = bids(&mut originator, job, executor, 1, at(epoch));
+        let _ = bids(&mut originator, job, executor, 0, at(epoch));
         let busy = Answer::Response(Response::refused(RefusalCode::Busy, ""));
         let request = RequestId::Assignment { job, epoch };
         let _ = originator.handle(at(epoch), OriginatorEvent::Answered { request, answer: busy });
         assert_eq!(originator.job(&job).unwrap().state, JobStatus::BiddingOpen);
     }
     for epoch in 40..49 {
-        let _ = bids(&mut originator, job, 2, 1, at(epoch * 20));
+        let _ = bids(&mut originator, job, 2, 0, at(epoch * 20));
         let _ = originator.handle(at(epoch * 20), update(job, 2, epoch, 1, JobStatus::Running));
         let _ = originator.handle(at(epoch * 20 + 11), lease_check(job, epoch));
     }
@@ -330,7 +343,7 @@ fn refusals_do_not_begin_the_time_of_bidding_anew() {
     let job = submitted(&mut originator);
     for epoch in 1..5 {
         let now = at(epoch * 120);
-        let _ = bids(&mut originator, job, 2, 1, now);
+        let _ = bids(&mut originator, job, 2, 0, now);
         let refused = Answer::Response(Response::refused(RefusalCode::Busy, ""));
         let request = RequestId::Assignment { job, epoch };
         let _ = originator.handle(now, OriginatorEvent::Answered { request, answer: refused });
@@ -384,7 +397,7 @@ fn a_receipt_of_an_earlier_lease_of_the_same_executor_is_not_paid() {
     let (mut originator, job) = running();
     let _ = originator.handle(at(11), lease_check(job, 1));
     // The same executor again, and then what it made under its first lease.
-    let _ = bids(&mut originator, job, 2, 1, at(12));
+    let _ = bids(&mut originator, job, 2, 0, at(12));
     let _ = originator.handle(at(12), update(job, 2, 2, 1, JobStatus::Running));
     let fetched = |originator: &Originator, epoch: usize, name: &[u8]| OriginatorEvent::ReceiptFetched {
         job,
@@ -412,4 +425,170 @@ fn a_receipt_of_an_earlier_lease_of_the_same_executor_is_not_paid() {
         let _ = originator.handle(at(15), event);
     }
     assert_eq!(originator.job(&job).unwrap(), &before);
+}
+
+/// A job whose hold of 4 hours for executor 2 is asked for.
+fn placing() -> (Originator, Cid, Vec<Effect>) {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    let mut bid = bid(key(2).did(), job, Some(4), at(0));
+    bid.rates = Some(icn_protocol::PriceRates { base: 1, per_million_fuel: 2 });
+    let event = OriginatorEvent::Bid { ticket: TICKET, bid, cid: Cid::of_raw(b"bid") };
+    let effects = originator.handle(at(0), event);
+    (originator, job, effects)
+}
+
+fn placed(job: Cid, epoch: u64, result: Result<&str, &str>) -> OriginatorEvent {
+    let result = result.map(str::to_owned).map_err(str::to_owned);
+    OriginatorEvent::HoldPlaced { job, epoch, result }
+}
+
+/// What is asked of the ledger among effects, each with the number of writes before it.
+fn asked(effects: &[Effect]) -> Vec<(usize, Effect)> {
+    let mut writes = 0;
+    let mut asked = Vec::new();
+    for effect in effects {
+        writes += usize::from(matches!(effect, Effect::Persist(_)));
+        let is_asked =
+            matches!(effect, Effect::PlaceHold { .. } | Effect::Capture { .. } | Effect::WatchHold { .. });
+        asked.extend(is_asked.then(|| (writes, effect.clone())));
+    }
+    asked
+}
+
+#[test]
+fn a_hold_is_intended_durably_and_asked_for_again_after_a_restart() {
+    let (mut first, job, effects) = placing();
+    let asked_first = asked(&effects);
+    let [(1, Effect::PlaceHold { epoch: 1, to, amount, expires, .. })] = asked_first.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((*to, amount, *expires), (key(2).did(), &hours(4), at(60 + 3_600).at));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Send { .. })));
+    let mut second = originator();
+    let effects = second.restore(at(9), first.job(&job).unwrap().clone());
+    assert_eq!(asked(&effects), [(0, asked_first[0].1.clone())], "the same words");
+    for originator in [&mut first, &mut second] {
+        assert_eq!(originator.handle(at(10), placed(job, 2, Ok("h#0"))), []);
+        let effects = originator.handle(at(10), placed(job, 1, Ok("h#0")));
+        assert!(matches!(effects.first(), Some(Effect::Persist(_))));
+        match crate::testing::sent(&effects) {
+            Some(icn_protocol::Message::AssignJobV1(assignment)) => {
+                assert_eq!(assignment.escrow_id.as_deref(), Some("h#0"));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(originator.handle(at(10), placed(job, 1, Ok("h#0"))), [], "it is placed once");
+    }
+}
+
+#[test]
+fn a_refused_hold_goes_to_a_cheaper_bid_under_a_new_epoch_or_fails_the_job() {
+    for cheaper in [Some(3), Some(4), None] {
+        let (mut originator, job, _) = placing();
+        if let Some(price) = cheaper {
+            let bid = bid(key(3).did(), job, Some(price), at(0));
+            let event = OriginatorEvent::Bid { ticket: TICKET, bid, cid: Cid::of_raw(b"other") };
+            assert_eq!(asked(&originator.handle(at(0), event)), []);
+        }
+        let effects = originator.handle(at(1), placed(job, 1, Err("3 of 4 hours are left")));
+        let record = originator.job(&job).unwrap();
+        if cheaper == Some(3) {
+            assert!(matches!(asked(&effects).as_slice(), [(1, Effect::PlaceHold { epoch: 2, .. })]));
+            assert_eq!(record.state, JobStatus::BiddingClosed);
+        } else {
+            let failure = record.failure.as_ref().unwrap();
+            assert_eq!(failure.code, "payment_refused");
+            assert!(failure.message.ends_with("3 of 4 hours are left"), "{}", failure.message);
+            assert!(record.is_settled());
+        }
+    }
+}
+
+#[test]
+fn between_two_epochs_nobody_has_the_job() {
+    let (mut originator, job, _) = placing();
+    let _ = originator.handle(at(0), placed(job, 1, Ok("h#0")));
+    let _ = originator.handle(at(1), update(job, 2, 1, 1, JobStatus::Running));
+    let other = bid(key(3).did(), job, Some(2), at(1));
+    let event = OriginatorEvent::Bid { ticket: TICKET, bid: other, cid: Cid::of_raw(b"other") };
+    let _ = originator.handle(at(1), event);
+    let effects = originator.handle(at(12), lease_check(job, 1));
+    assert!(matches!(asked(&effects).as_slice(), [(1, Effect::PlaceHold { epoch: 2, .. })]));
+    let late = originator.handle(at(12), update(job, 2, 1, 2, JobStatus::Running));
+    assert_eq!(answer(&late).as_deref(), Some("wrong_epoch"));
+    assert_eq!(originator.handle(at(30), lease_check(job, 1)), []);
+    let _ = originator.handle(at(31), available(job, 2, b"late"));
+    assert_eq!(originator.job(&job).unwrap().receipt_cid, None);
+}
+
+#[test]
+fn a_receipt_is_captured_once_durable_if_it_asks_what_the_bid_allows() {
+    let check = |price: Option<u64>, fuel: u64, end: icn_types::End, due: Result<Option<u64>, &str>| {
+        let (mut originator, job, _) = placing();
+        let _ = originator.handle(at(0), placed(job, 1, Ok("h#0")));
+        let _ = originator.handle(at(1), available(job, 2, b"receipt"));
+        let mut receipt = receipt_of(&originator, &job, 1);
+        (receipt.price, receipt.fuel_used, receipt.end) = (price.map(hours), fuel, end);
+        let cid = Cid::of_dag_cbor(b"receipt");
+        let fetched =
+            OriginatorEvent::ReceiptFetched { job, cid, executor: key(2).did(), result: Ok(receipt) };
+        let effects = originator.handle(at(2), fetched);
+        let record = originator.job(&job).unwrap().clone();
+        match due {
+            Err(word) => {
+                let why = record.history.iter().rev().find(|turn| turn.state == "Note").unwrap();
+                assert!(why.detail.as_ref().unwrap().contains(word), "{why:?}");
+                assert_eq!((record.receipt_cid, record.payments[0].state), (None, PaymentState::Held));
+            }
+            Ok(None) => {
+                assert_eq!(asked(&effects), []);
+                assert_eq!(record.payments[0].state, PaymentState::Held, "its executor gives it back");
+            }
+            Ok(Some(due)) => {
+                let asked_first = asked(&effects);
+                let [(1, Effect::Capture { epoch: 1, hold, amount, receipt, .. })] = asked_first.as_slice()
+                else {
+                    panic!("{effects:?}")
+                };
+                assert_eq!((hold.as_str(), amount, *receipt), ("h#0", &hours(due), cid));
+                // Asked for again after a restart, in the same words, until the ledger answers.
+                let mut again = super::tests::originator();
+                let effects = again.restore(at(3), record);
+                assert!(asked(&effects).contains(&(0, asked_first[0].1.clone())));
+                assert_eq!((again.open_len(), again.unsettled_len()), (0, 1));
+                let _ = again.handle(at(4), OriginatorEvent::Captured { job, epoch: 1, result: Ok(()) });
+                assert_eq!(again.job(&job).unwrap().payments[0].to_string(), format!("captured {due} hours"));
+                assert_eq!((again.open_len(), again.unsettled_len()), (0, 0));
+                let record = again.job(&job).unwrap().clone();
+                assert_eq!(super::tests::originator().restore(at(5), record), []);
+            }
+        }
+    };
+    use icn_types::End;
+    check(Some(3), 1, End::Exit, Ok(Some(3)));
+    check(Some(1), 0, End::Trap, Ok(Some(1)));
+    check(Some(4), 1_000_001, End::OutOfFuel, Ok(Some(4)));
+    check(Some(3), 1, End::Timeout, Ok(None));
+    check(Some(5), 1_000_001, End::Exit, Err("the bid was 4 hours"));
+    check(Some(4), 1, End::Exit, Err("by the rates of the bid it is 3 hours"));
+    check(Some(2), 1, End::Exit, Err("by the rates of the bid it is 3 hours"));
+    check(None, 1, End::Exit, Err("by the rates of the bid it is 3 hours"));
+}
+
+#[test]
+fn an_executor_that_keeps_holds_is_passed_over() {
+    let mut originator = originator();
+    let job = submitted(&mut originator);
+    for epoch in 1..=4_u64 {
+        let _ = bids(&mut originator, job, 2, 1, at(epoch));
+        let busy = Answer::Response(Response::refused(RefusalCode::Busy, ""));
+        let request = RequestId::Assignment { job, epoch };
+        let _ = originator.handle(at(epoch), OriginatorEvent::Answered { request, answer: busy });
+    }
+    assert_eq!(originator.job(&job).unwrap().payments.len(), 3);
+    // One of them comes back, and its waiting bid is taken.
+    let ended = OriginatorEvent::HoldEnded { job, epoch: 2, how: HoldEnd::Released };
+    let effects = originator.handle(at(9), ended);
+    assert!(matches!(asked(&effects).as_slice(), [(1, Effect::PlaceHold { epoch: 4, .. })]));
 }

@@ -99,6 +99,6 @@ impl Originator {
     }
 
     fn is_bidding(&self, id: &Cid) -> bool {
-        self.jobs.get(id).is_some_and(|job| job.live.bidding_since.is_some())
+        self.jobs.get(id).is_some_and(super::Job::is_between)
     }
 }

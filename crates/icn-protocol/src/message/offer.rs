@@ -54,6 +54,25 @@ impl JobAnnouncement {
     }
 }
 
+/// What a run costs, in the smallest unit of a currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceRates {
+    /// For the run as such.
+    pub base: u64,
+    /// For each million of fuel that was begun.
+    pub per_million_fuel: u64,
+}
+
+impl PriceRates {
+    /// Prices a run that used so much fuel; at most 2^63-1.
+    #[must_use]
+    pub fn charge(&self, fuel: u64) -> u64 {
+        let millions = u128::from(fuel.div_ceil(1_000_000));
+        let sum = u128::from(self.base) + u128::from(self.per_million_fuel) * millions;
+        u64::try_from(sum).unwrap_or(u64::MAX).min(i64::MAX as u64)
+    }
+}
+
 /// An executor's offer to run a job. Binding until `bid_expires_at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobBid {
@@ -64,9 +83,12 @@ pub struct JobBid {
     /// Its libp2p peer; must belong to `executor_did`.
     #[serde(with = "crate::bytes::peer_id")]
     pub executor_peer_id: PeerId,
-    /// What it asks for; nothing when absent.
+    /// What it asks for at most; nothing when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<TokenAmount>,
+    /// By which rates the receipt is priced, in the currency of `price`; the whole price is asked when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<PriceRates>,
     /// Where it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
@@ -94,6 +116,11 @@ impl JobBid {
         let belongs = self.executor_peer_id == peer_id(&self.executor_did);
         fields.ensure("executor_peer_id", belongs, "does not belong to executor_did")?;
         fields.amount("price", self.price.as_ref())?;
+        if let Some(rates) = &self.rates {
+            fields.ensure("rates", self.price.is_some(), "are there without a price")?;
+            fields.within("rates.base", rates.base, 0, i64::MAX as u64)?;
+            fields.within("rates.per_million_fuel", rates.per_million_fuel, 0, i64::MAX as u64)?;
+        }
         let lasts = self.bid_expires_at.is_none_or(|end| end > self.timestamp);
         fields.ensure("bid_expires_at", lasts, "is not after timestamp")?;
         if let Some(resources) = &self.available_resources {

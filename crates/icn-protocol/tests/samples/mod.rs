@@ -112,6 +112,7 @@ pub fn bid() -> Signed<JobBid> {
         executor_did: did,
         executor_peer_id: peer_id(&did),
         price: Some(hours(5)),
+        rates: None,
         region: Some("eu-central".parse().unwrap()),
         timestamp: NOW,
         bid_expires_at: Some(NOW.plus(Duration::from_secs(60))),
