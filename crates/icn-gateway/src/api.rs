@@ -1,5 +1,7 @@
 //! What the API asks of a node, and the JSON that goes over it. The command line reads the same types.
 
+pub mod books;
+
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -65,18 +67,34 @@ pub trait Node: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
-    /// The HTTP status: 400 unreadable, 401 no token, 404 unknown, 409 decided otherwise, 422 wrong, 503 full.
+    /// The HTTP status: 400 unreadable, 401 no token, 403 refused by a rule, 404 unknown, 409 decided otherwise,
+    /// 422 wrong, 503 full.
     pub status: u16,
     /// A stable word for scripts, such as `job-not-found`.
     pub code: String,
     /// What was wrong and what to do next.
     pub detail: String,
+    /// The numbers behind a refusal by a credit line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Box<books::Explanation>>,
 }
 
 impl Problem {
     /// Makes a problem.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), detail: detail.into() }
+        Self { status, code: code.to_owned(), detail: detail.into(), explanation: None }
+    }
+
+    /// A rule of the space forbids it.
+    pub fn refused(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(403, code, detail)
+    }
+
+    /// Adds the numbers behind a refusal.
+    #[must_use]
+    pub fn with_explanation(mut self, explanation: books::Explanation) -> Self {
+        self.explanation = Some(Box::new(explanation));
+        self
     }
 
     /// The thing asked for does not exist, as far as this node can tell.
@@ -199,8 +217,14 @@ pub struct JobRequest {
     pub stdin_cid: Option<Cid>,
     /// Files under `/in`.
     pub inputs: Vec<NamedCid>,
-    /// The most it may cost.
+    /// The most it may cost, in the smallest unit of the currency.
     pub max_price: Option<TokenAmount>,
+    /// The space whose books pay for it; the only one of the node when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// The own identity that pays; the node's own when absent.
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// Only executors of this region.
     pub region: Option<Region>,
     /// Wall-clock limit in seconds; 600 when absent.
@@ -261,6 +285,9 @@ pub struct Job {
     pub fuel_used: Option<u64>,
     /// Price agreed.
     pub price: Option<TokenAmount>,
+    /// How the payment stands: `held`, `captured 3 hours`, `released`, `claimed …`; nothing for a job that costs nothing.
+    #[serde(default)]
+    pub payment: Option<String>,
     /// What came out, `stdout` and `stderr` among them.
     pub outputs: Vec<Output>,
     /// The receipt.

@@ -1,6 +1,6 @@
 //! The node's HTTP API.
 //!
-//! This crate turns HTTP requests into calls of [`api::Node`] and its answers into JSON, NDJSON and byte streams. It
+//! This crate turns HTTP requests into calls of [`api::Node`] and [`api::books::Books`], and their answers into JSON, NDJSON and byte streams. It
 //! decides who may ask (the holder of the token, on this machine) and how much a request may send; what the answers
 //! are is the node's affair. It never opens a connection by itself and keeps no state between requests.
 //!
@@ -18,6 +18,17 @@
 //! | `POST /v1/jobs/{id}/cancel` | cancels, with an optional [`CancelRequest`]: [`api::Job`] |
 //! | `GET /v1/receipts/{cid}`, `…/bundle` | the receipt as JSON; the bytes that verify anywhere |
 //! | `POST /v1/receipts/verify`, `…/replay` | [`api::Verdict`], [`api::Replay`] of the bytes sent |
+//! | `GET`, `POST /v1/identities` | a page of [`api::books::OwnIdentity`]; makes one |
+//! | `GET`, `POST /v1/spaces`, `POST /v1/join` | a page of [`api::books::Space`]; founds one; takes up an invitation |
+//! | `GET /v1/spaces/{space}`, `…/members`, `…/witnesses` | [`api::books::Space`], its [`api::books::Member`]s and [`api::books::WitnessSet`] |
+//! | `POST …/invitations`, `…/rules` | [`api::books::Invited`]; writes an [`api::books::Rule`] |
+//! | `GET …/balances`, `…/history`, `…/limits`, `…/explain` | [`api::books::Balance`], [`api::books::Movement`], [`api::books::Explanation`] |
+//! | `POST …/pay`; `POST …/request`, `GET …/requests`, `POST …/requests/{ref}/decline` | [`api::books::Order`]; [`api::books::Asked`] |
+//! | `GET`, `POST …/holds` | holds as [`api::books::Order`]; places one |
+//! | `GET …/orders/{ref}`, `POST …/orders/{ref}/{turn}` | [`api::books::Order`]; takes it an [`api::books::OrderTurn`] further |
+//! | `GET`, `POST …/entries`, `POST …/entries/prepare` | [`api::books::EntryView`]; an entry signed elsewhere; its bytes to sign |
+//! | `GET …/forks`, `…/claims`, `…/quarantine`, `…/misbehaviour`, `…/seals` | what shows that the books are right |
+//! | `GET …/verify`, `…/export?format=` | [`api::books::LedgerVerdict`]; the books for other programs |
 //! | `GET /v1/backup` | a tar archive of keystore and data |
 //!
 //! Errors are RFC 9457 problem bodies with a stable `code`.
@@ -31,9 +42,10 @@ mod server;
 mod token;
 
 pub use crate::limits::{
-    EVENTS_CONTENT_TYPE, JSON_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, RECEIPT_BYTES_MAX,
+    ENTRY_BYTES_MAX, EVENTS_CONTENT_TYPE, JSON_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX,
+    RECEIPT_BYTES_MAX,
 };
 pub use crate::problem::PROBLEM_CONTENT_TYPE;
 pub use crate::routes::CancelRequest;
-pub use crate::server::{router, serve};
+pub use crate::server::{Api, router, serve};
 pub use crate::token::{TOKEN_BYTES, create_token_file};

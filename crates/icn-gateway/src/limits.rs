@@ -18,6 +18,13 @@ pub const LIST_LIMIT_MAX: usize = 100;
 /// The longest text that is looked up as a job's id, in bytes; a CID has 59 characters.
 pub(crate) const JOB_ID_BYTES_MAX: usize = 128;
 
+/// The longest text that is looked up as a space or an order, in bytes: a name has at most 64, a DID at most 53, a
+/// reference at most 70.
+pub(crate) const REFERENCE_BYTES_MAX: usize = 128;
+
+/// The largest body of a request about entries, in bytes: an entry has at most 64 KiB, and its acts as JSON take more.
+pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
+
 /// Content type of a job's events: one JSON object a line.
 pub const EVENTS_CONTENT_TYPE: &str = "application/x-ndjson";
 

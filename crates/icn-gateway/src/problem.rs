@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::api::Problem;
+use crate::api::books::Explanation;
 
 /// Content type of every error's body.
 pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
@@ -26,6 +27,8 @@ struct Body<'a> {
     status: u16,
     detail: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a Explanation>,
 }
 
 impl From<Problem> for Rejection {
@@ -47,6 +50,7 @@ impl IntoResponse for Rejection {
             status: status.as_u16(),
             detail: &problem.detail,
             code: &problem.code,
+            explanation: problem.explanation.as_deref(),
         };
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

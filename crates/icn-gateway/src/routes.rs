@@ -2,28 +2,35 @@
 
 mod content;
 mod jobs;
+mod ledger;
+mod listing;
 mod node;
 mod receipts;
+mod spaces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::rejection::PathRejection;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use icn_types::Cid;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 pub use self::jobs::CancelRequest;
+use crate::api::books::Books;
 use crate::api::{ByteStream, Node, Problem};
-use crate::limits::{ANSWER_TIMEOUT, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX};
+use crate::limits::{
+    ANSWER_TIMEOUT, ENTRY_BYTES_MAX, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX, REFERENCE_BYTES_MAX,
+};
 use crate::problem::{Answer, Rejection};
 use crate::{host, token};
 
@@ -31,11 +38,27 @@ use crate::{host, token};
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) node: Arc<dyn Node>,
+    /// The common books, on a node that keeps some.
+    pub(crate) books: Option<Arc<dyn Books>>,
     pub(crate) token: Arc<str>,
     /// Where the API is bound.
     pub(crate) bound: SocketAddr,
     /// Fires when the server is about to end, so that endless answers end too.
     pub(crate) closing: CancellationToken,
+}
+
+impl Shared {
+    /// Returns the common books.
+    fn books(&self) -> Answer<&dyn Books> {
+        self.books.as_deref().ok_or_else(|| {
+            Problem::new(
+                503,
+                "books-unavailable",
+                "this node keeps no common books, or is still opening them",
+            )
+            .into()
+        })
+    }
 }
 
 /// Builds the whole API.
@@ -52,6 +75,9 @@ pub(crate) fn table(shared: Shared) -> Router {
 
 fn version_1(shared: &Shared) -> Router<Shared> {
     questions()
+        .merge(books())
+        .merge(entries())
+        .merge(audits())
         .merge(fetches())
         .merge(transfers())
         .fallback(no_route)
@@ -72,6 +98,54 @@ fn questions() -> Router<Shared> {
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
+}
+
+/// Routes of identities, spaces and what is paid in them.
+fn books() -> Router<Shared> {
+    Router::new()
+        .route("/identities", get(spaces::identities).post(spaces::create_identity))
+        .route("/spaces", get(spaces::list).post(spaces::create))
+        .route("/spaces/{space}", get(spaces::show))
+        .route("/spaces/{space}/invitations", post(spaces::invite))
+        .route("/spaces/{space}/members", get(spaces::members))
+        .route("/spaces/{space}/rules", post(spaces::rule))
+        .route("/spaces/{space}/witnesses", get(spaces::witnesses))
+        .route("/spaces/{space}/balances", get(ledger::balances))
+        .route("/spaces/{space}/history", get(ledger::history))
+        .route("/spaces/{space}/limits", get(ledger::limits))
+        .route("/spaces/{space}/explain", get(ledger::explain))
+        .route("/spaces/{space}/pay", post(ledger::pay))
+        .route("/spaces/{space}/request", post(ledger::ask))
+        .route("/spaces/{space}/requests", get(ledger::requests))
+        .route("/spaces/{space}/requests/{ref}/decline", post(ledger::decline_request))
+        .route("/spaces/{space}/holds", get(ledger::holds).post(ledger::place_hold))
+        .route("/spaces/{space}/orders/{ref}", get(ledger::order))
+        .route("/spaces/{space}/orders/{ref}/{turn}", post(ledger::turn))
+        .route("/spaces/{space}/forks", get(ledger::forks))
+        .route("/spaces/{space}/claims", get(ledger::claims))
+        .route("/spaces/{space}/quarantine", get(ledger::quarantine))
+        .route("/spaces/{space}/misbehaviour", get(ledger::misbehaviour))
+        .route("/spaces/{space}/seals", get(ledger::seals))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
+}
+
+/// Routes of entries, whose bodies are small.
+fn entries() -> Router<Shared> {
+    Router::new()
+        .route("/spaces/{space}/entries", get(ledger::entries).post(ledger::append))
+        .route("/spaces/{space}/entries/prepare", post(ledger::prepare))
+        .layer(DefaultBodyLimit::max(ENTRY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
+}
+
+/// Routes that read or fetch whole books, which take as long as the books are.
+fn audits() -> Router<Shared> {
+    Router::new()
+        .route("/join", post(spaces::join))
+        .route("/spaces/{space}/verify", get(ledger::verify))
+        .route("/spaces/{space}/export", get(ledger::export))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }
 
 /// Routes that may have to fetch from other nodes before they can answer.
@@ -126,6 +200,29 @@ fn parse_cid(path: CidPath) -> Answer<Cid> {
     text.parse().map_err(|error: icn_types::CidError| Problem::new(400, "bad-cid", error.to_string()).into())
 }
 
+/// The part of a path that should name a space.
+type SpacePath = Result<Path<String>, PathRejection>;
+
+/// Reads the name of a space out of a path.
+fn space_of(path: SpacePath) -> Answer<String> {
+    let Path(space) = path?;
+    if space.len() <= REFERENCE_BYTES_MAX {
+        return Ok(space);
+    }
+    Err(Problem::not_found("space-not-found", "no space has a name as long as the one given").into())
+}
+
+/// Reads a JSON body that may be left out.
+fn optional_json<T: Default + DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Answer<T> {
+    let body = body?;
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    let parsed = serde_json::from_slice(&body);
+    Ok(parsed
+        .map_err(|error| Problem::new(400, "json-unreadable", format!("the body is unreadable: {error}")))?)
+}
+
 /// Answers with bytes of a known or unknown length, under a content type.
 fn stream_response(stream: ByteStream, bytes: Option<u64>, content_type: &'static str) -> Response {
     let logged = stream.inspect(|piece| {
@@ -141,6 +238,14 @@ fn stream_response(stream: ByteStream, bytes: Option<u64>, content_type: &'stati
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     }
     response
+}
+
+/// The answer to a request that made something.
+type Created<T> = Answer<(StatusCode, Json<T>)>;
+
+/// Answers with the JSON of what was made.
+fn created<T>(value: T) -> Created<T> {
+    Ok((StatusCode::CREATED, Json(value)))
 }
 
 /// Answers with JSON.

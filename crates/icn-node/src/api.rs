@@ -1,5 +1,7 @@
 //! The node as the API sees it.
 
+pub(crate) mod books;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +16,13 @@ use icn_mesh::{JobRecord, OriginatorEvent, Submission, SubmitError};
 use icn_net::Direction;
 use icn_protocol::{ExecutionPolicy, MeshJobParams, NamedCid, Nonce};
 use icn_store::StoreError;
-use icn_types::{Cid, Page};
+use icn_types::{Cid, Did, Page};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::content::{self, AddError};
 use crate::core::{Happening, Node, SubmitFailure, lock};
 use crate::index::{Found, Role};
-use crate::{receipt, replay, view, work};
+use crate::{receipt, replay, spaces, view, work};
 
 /// The node behind the API.
 pub(crate) struct Face(pub(crate) Arc<Node>);
@@ -182,7 +184,9 @@ impl api::Node for Face {
     }
 
     async fn submit(&self, request: JobRequest) -> Result<Job, Problem> {
-        let (params, remote) = params_of(request)?;
+        let space = self.paying_space(&request)?;
+        let (mut params, remote) = params_of(request)?;
+        params.space = space;
         for cid in
             params.input_cids.iter().map(|input| input.cid).chain([params.wasm_cid]).chain(params.stdin_cid)
         {
@@ -325,6 +329,7 @@ impl api::Node for Face {
     }
 
     async fn metrics(&self) -> String {
+        self.0.spaces.metrics.observe(&self.0.spaces);
         self.0.metrics.render()
     }
 }
@@ -416,6 +421,28 @@ async fn next_chunk(
                 reader.supply(&cid, &block).map_err(std::io::Error::other)?;
             }
         }
+    }
+}
+
+impl Face {
+    /// Finds the space whose books pay for a job; none for a job that costs nothing, or that nobody here can pay for.
+    fn paying_space(&self, request: &JobRequest) -> Result<Option<Did>, Problem> {
+        let node = &self.0;
+        let payer = request.identity.as_deref().and_then(|name| node.spaces.identities.find(Some(name)));
+        if request.identity.is_some() && payer.is_none_or(|payer| payer.did() != node.me) {
+            let detail = "a job is paid by the node's own identity: leave `--as` out";
+            return Err(Problem::invalid("not-the-payer", detail));
+        }
+        let open = node.spaces.all();
+        if let Some(text) = &request.space {
+            let names: Vec<(Did, String)> = open
+                .iter()
+                .map(|space| (space.root, space.replica().books().name().unwrap_or_default()))
+                .collect();
+            let names = names.iter().map(|(root, name)| (*root, name.as_str()));
+            return icn_gateway::api::books::find_space(text, names).map(Some);
+        }
+        Ok(spaces::jobs::paying_space(node, None).ok().map(|space| space.root))
     }
 }
 

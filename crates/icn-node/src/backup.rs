@@ -1,6 +1,7 @@
 //! A consistent copy of a node, and a node from a copy.
 //!
-//! The copy is a tar archive of `keystore.age`, `icn.toml` and `database.icn`, the database as of one moment.
+//! The copy is a tar archive of `keystore.age`, `icn.toml`, the keys of members (`identities/NAME.key`) and
+//! `database.icn`, the database as of one moment.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -18,6 +19,7 @@ use crate::core::Node;
 const DATABASE: &str = "database.icn";
 const KEYSTORE: &str = "keystore.age";
 const CONFIG: &str = "icn.toml";
+const IDENTITIES: &str = "identities";
 
 /// The largest keystore or configuration that is restored, in bytes.
 const SMALL_BYTES_MAX: u64 = 1024 * 1024;
@@ -55,6 +57,15 @@ fn spool(db: &Database, data_dir: &DataDir) -> anyhow::Result<File> {
     for (name, path) in [(KEYSTORE, data_dir.keystore()), (CONFIG, data_dir.config())] {
         if path.exists() {
             archive.append_path_with_name(path, name)?;
+        }
+    }
+    if data_dir.identities().is_dir() {
+        for key in std::fs::read_dir(data_dir.identities())? {
+            let key = key?;
+            let name = key.file_name().to_string_lossy().into_owned();
+            if is_key_file(&name) {
+                archive.append_path_with_name(key.path(), format!("{IDENTITIES}/{name}"))?;
+            }
         }
     }
     let mut header = tar::Header::new_gnu();
@@ -98,6 +109,10 @@ pub fn restore(archive: &Path, data_dir: &DataDir) -> anyhow::Result<Restored> {
             }
             KEYSTORE => write_private(&staged.keystore(), &mut entry)?,
             CONFIG => write_private(&staged.config(), &mut entry)?,
+            _ if name.strip_prefix("identities/").is_some_and(is_key_file) => {
+                private_folder(&staged.identities())?;
+                write_private(&staged.path().join(&name), &mut entry)?;
+            }
             _ => bail!("the copy holds `{name}`, which no backup of ICN has"),
         }
     }
@@ -109,6 +124,20 @@ pub fn restore(archive: &Path, data_dir: &DataDir) -> anyhow::Result<Restored> {
     }
     std::fs::rename(folder.keep(), target)?;
     Ok(restored)
+}
+
+/// Tells whether a file of the folder of keys is one: a name of letters and digits, which leads nowhere else.
+fn is_key_file(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    name.strip_suffix(".key").is_some_and(|name| !name.is_empty() && name.bytes().all(is_plain))
+}
+
+fn private_folder(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if !path.is_dir() {
+        std::fs::DirBuilder::new().mode(0o700).create(path)?;
+    }
+    Ok(())
 }
 
 fn write_private(path: &Path, source: &mut impl std::io::Read) -> anyhow::Result<()> {

@@ -23,6 +23,8 @@ pub struct Config {
     pub executor: ExecutorSection,
     /// `[originator]`
     pub originator: OriginatorSection,
+    /// `[ledger]`
+    pub ledger: LedgerConfig,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[log]`
@@ -86,6 +88,8 @@ pub struct ExecutorSection {
     /// What a job costs.
     #[serde(deserialize_with = "keys::price")]
     pub price: Option<TokenAmount>,
+    /// What each million of fuel costs beside it, in the same currency.
+    pub price_per_million_fuel: u64,
     /// The most fuel of a job.
     pub fuel_max: u64,
     /// The most memory of a job, in bytes.
@@ -105,6 +109,7 @@ impl Default for ExecutorSection {
             jobs_max: 10,
             queue_max: 246,
             price: None,
+            price_per_million_fuel: 0,
             fuel_max: 1_000_000_000_000,
             memory_bytes_max: 512 * 1024 * 1024,
             output_bytes_max: 256 * 1024 * 1024,
@@ -129,6 +134,46 @@ pub struct OriginatorSection {
 impl Default for OriginatorSection {
     fn default() -> Self {
         Self { lease_seconds: 10, bidding_seconds: 600, open_max: 10_000 }
+    }
+}
+
+/// How the node keeps books, and with which figures the currencies begin that its members bring in.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// How often the books are reconciled with each other node of a space, in seconds.
+    pub sync_seconds: u64,
+    /// Whether incoming payments are accepted by themselves.
+    pub accept: bool,
+    /// The credit line of a new member, in whole units. A negative number is read as the balance that it allows.
+    pub initial_limit: i64,
+    /// The highest credit line, in whole units. A negative number is read as the balance that it allows.
+    pub max_limit: i64,
+    /// How much a line grows each time 50 were cleared, in whole units.
+    pub growth_per_50_cleared: i64,
+    /// How much of the base full trust adds, in parts per million.
+    pub trust_multiplier_ppm: u32,
+    /// Over how many days a newcomer's line rises.
+    pub ramp_period_days: u32,
+    /// What must be cleared before a line exceeds the first one, in whole units.
+    pub required_cleared: i64,
+    /// How long an epoch of a space that this node founds lasts, in seconds; 0: it is never sealed by itself.
+    pub epoch_seconds: u64,
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self {
+            sync_seconds: 10,
+            accept: true,
+            initial_limit: -20,
+            max_limit: -500,
+            growth_per_50_cleared: 10,
+            trust_multiplier_ppm: 1_000_000,
+            ramp_period_days: 90,
+            required_cleared: 10,
+            epoch_seconds: 60,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::index::Index;
 use crate::perform::batch_of;
+use crate::spaces::Spaces;
 
 /// How many happenings may wait for the loop. Full: whoever brings one waits.
 const INBOX_MAX: usize = 8_192;
@@ -81,6 +82,7 @@ pub(crate) struct Node {
     pub(crate) db: Database,
     pub(crate) blocks: Blocks,
     pub(crate) tables: Tables,
+    pub(crate) spaces: Spaces,
     pub(crate) net: icn_net::Handle,
     pub(crate) runtime: Runtime,
     pub(crate) metrics: Metrics,
@@ -135,6 +137,7 @@ pub(crate) struct Parts {
     pub(crate) api: String,
     pub(crate) db: Database,
     pub(crate) tables: Tables,
+    pub(crate) spaces: Spaces,
     pub(crate) net: icn_net::Handle,
     pub(crate) runtime: Runtime,
     pub(crate) metrics: Metrics,
@@ -172,6 +175,7 @@ impl Core {
             blocks: parts.db.blocks(),
             db: parts.db,
             tables: parts.tables,
+            spaces: parts.spaces,
             net: parts.net,
             runtime: parts.runtime,
             metrics: parts.metrics,
@@ -289,7 +293,13 @@ impl Core {
                 | Effect::Start { .. }
                 | Effect::Stop { .. }
                 | Effect::Provide { .. }
-                | Effect::Changed { .. } => behind.push(effect),
+                | Effect::Changed { .. }
+                | Effect::PlaceHold { .. }
+                | Effect::Capture { .. }
+                | Effect::CheckHold { .. }
+                | Effect::ReleaseHold { .. }
+                | Effect::Claim { .. }
+                | Effect::WatchHold { .. } => behind.push(effect),
             }
         }
         if write.is_some() || !behind.is_empty() {

@@ -25,6 +25,12 @@ impl DataDir {
         self.0.join("keystore.age")
     }
 
+    /// The keys of members that speak from this node beside its own.
+    #[must_use]
+    pub fn identities(&self) -> PathBuf {
+        self.0.join("identities")
+    }
+
     /// The configuration, written by `icn init`.
     #[must_use]
     pub fn config(&self) -> PathBuf {

@@ -16,11 +16,15 @@ use tokio::sync::mpsc;
 use crate::answer::Asker;
 use crate::core::{Happening, Node, lock};
 use crate::perform::blobs_held;
+use crate::spaces;
 
 /// Hears the network until it ends.
 pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
     while let Some(event) = events.recv().await {
         match event {
+            Event::Gossip { topic, from, data, verdict } if spaces::is_space_topic(&topic) => {
+                spaces::hear_live(&node, &topic, from, data, verdict);
+            }
             Event::Gossip { topic, from: _, data, verdict } => {
                 verdict.send(hear_gossip(&node, &topic, &data).await);
             }
@@ -31,8 +35,15 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
                 tracing::info!(%peer, "connected");
                 node.advertise_soon.notify_one();
             }
-            Event::PeerDisconnected { peer } => tracing::info!(%peer, "disconnected"),
+            Event::PeerDisconnected { peer } => {
+                tracing::info!(%peer, "disconnected");
+                spaces::peer_left(&node, peer).await;
+            }
+            Event::Subscribed { peer, topic } if spaces::is_space_topic(&topic) => {
+                spaces::peer_subscribed(&node, peer, &topic).await;
+            }
             Event::Subscribed { topic, .. } => subscribed(&node, &topic).await,
+            Event::Sync { peer, stream } => spaces::accept(&node, peer, stream),
             Event::Listening(address) => {
                 tracing::debug!(%address, "listening");
                 node.listening.notify_one();

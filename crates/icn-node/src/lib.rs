@@ -20,6 +20,7 @@ pub mod offline;
 mod perform;
 mod receipt;
 mod replay;
+mod spaces;
 mod supervisor;
 mod view;
 mod work;

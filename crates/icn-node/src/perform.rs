@@ -38,6 +38,12 @@ pub(crate) fn perform(node: &Arc<Node>, effect: Effect, timers: &mut DelayQueue<
         Effect::Provide { receipt, bytes } => crate::receipt::provide(node, receipt, bytes),
         // Nobody follows: nobody misses it.
         Effect::Changed { job } => drop(node.changes.send(job)),
+        Effect::PlaceHold { .. }
+        | Effect::Capture { .. }
+        | Effect::CheckHold { .. }
+        | Effect::ReleaseHold { .. }
+        | Effect::Claim { .. }
+        | Effect::WatchHold { .. } => crate::spaces::jobs::perform(node, effect),
     }
 }
 

@@ -19,13 +19,15 @@ use icn_store::{Database, OpenOptions, StoreError};
 use icn_types::{NodeCapacity, ResourceType};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::core::{Core, Happening, Machines, Node, Parts, Tables, lock};
 use crate::data_dir::DataDir;
 use crate::index::Role;
 use crate::node_file::NodeFile;
-use crate::{Config, advertise, api, hearing, receipt};
+use crate::spaces::{Identities, SpaceTables, Spaces};
+use crate::{Config, advertise, api, hearing, receipt, spaces};
 
 /// The version of what is in the database. Raise it together with a migration.
 pub(crate) const SCHEMA: u32 = 1;
@@ -55,6 +57,8 @@ pub struct RunOptions {
     pub config: Config,
     /// Its unlocked key.
     pub keypair: Keypair,
+    /// What unlocked it, for the keys of members beside it; none when they lie in plain text.
+    pub passphrase: Option<Zeroizing<String>>,
 }
 
 /// Why a node did not start.
@@ -79,7 +83,7 @@ pub async fn run(
     stop: CancellationToken,
     now: CancellationToken,
 ) -> Result<(), RunError> {
-    let RunOptions { data_dir, config, keypair } = options;
+    let RunOptions { data_dir, config, keypair, passphrase } = options;
     let clock = Clock::start();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     metrics.set_supervisor_state(SupervisorState::Starting);
@@ -88,6 +92,9 @@ pub async fn run(
     // A node file of a process that was killed must not lead anybody astray; the database lock says that none runs.
     remove_node_file(&data_dir);
     let tables = open_tables(&db);
+    let identities = Identities::open(&data_dir.identities(), Arc::clone(&keypair), passphrase)
+        .context("the folder `identities` cannot be used")?;
+    let spaces = Spaces::new(SpaceTables::open(&db), identities, metrics.register(spaces::Metrics::register));
     let runtime = start_runtime(&data_dir, &config)?;
     let (listener, bound) = bind_api(&config.api.bind).await?;
     let served = Arc::new(Served { blocks: db.blocks(), given: AtomicU64::new(0) });
@@ -107,6 +114,7 @@ pub async fn run(
         api: api.clone(),
         db,
         tables,
+        spaces,
         net,
         runtime,
         metrics,
@@ -120,12 +128,14 @@ pub async fn run(
     let halt = CancellationToken::new();
     let core_task = tokio::spawn(core.run(halt.clone()));
     let hearing_task = tokio::spawn(hearing::run(Arc::clone(&node), events));
+    spaces::open_all(&node).await.context("the books of a space cannot be read")?;
     let advertising = tokio::spawn(advertise::run(Arc::clone(&node)));
     let keeping = tokio::spawn(keep(Arc::clone(&node)));
     let face: Arc<dyn icn_gateway::api::Node> = Arc::new(api::Face(Arc::clone(&node)));
     let closing = halt.clone();
-    let serving =
-        tokio::spawn(icn_gateway::serve(listener, face, token, async move { closing.cancelled().await }));
+    let books = Arc::new(api::books::BooksFace(Arc::clone(&node)));
+    let gateway = icn_gateway::Api::new(face, token).with_books(books);
+    let serving = tokio::spawn(gateway.serve(listener, async move { closing.cancelled().await }));
     let node_file = write_node_file(&node).context("`node.json` cannot be written")?;
     node.metrics.set_supervisor_state(SupervisorState::Running);
     tracing::info!(did = %node.me, listen = ?node_file.listen, api = node_file.api, "ready");
@@ -138,6 +148,7 @@ pub async fn run(
     remove_node_file(&data_dir);
     advertising.abort();
     drain(&node, &served, &now).await;
+    node.spaces.close(&node.db).await;
     keep_peers(&node);
     halt.cancel();
     drop(serving.await);
@@ -359,6 +370,8 @@ async fn keep(node: Arc<Node>) {
     loop {
         tokio::time::sleep(PEERS_PERIOD).await;
         keep_peers(&node);
+        let keeping = Arc::clone(&node);
+        drop(tokio::task::spawn_blocking(move || keeping.spaces.keep_checkpoints(&keeping.db)).await);
         lock(&node.guard).sweep(node.clock.now().at);
     }
 }
@@ -396,7 +409,8 @@ fn executor_config(config: &Config, runtime: &Runtime) -> ExecutorConfig {
         runtimes: vec![format!("{}-{}", info.engine, info.version), info.profile],
         running_max: section.jobs_max.max(1) as usize,
         queued_max: section.queue_max as usize,
-        price: section.price.clone(),
+        price_base: section.price.clone(),
+        price_per_million_fuel: section.price_per_million_fuel,
         ..ExecutorConfig::default()
     }
 }

@@ -1,9 +1,13 @@
 //! What can be typed: every command, flag and help text. Completions and man pages come from here too.
 
 mod content;
+mod hold;
 mod job;
+mod ledger;
 mod node;
 mod receipt;
+mod scope;
+mod space;
 mod tools;
 pub(crate) mod values;
 
@@ -12,9 +16,19 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::content::{AddArgs, CatArgs, GetArgs, StatArgs};
+pub(crate) use self::hold::{HoldCaptureArgs, HoldClaimArgs, HoldCommand, HoldListArgs, HoldPlaceArgs};
 pub(crate) use self::job::{CancelArgs, JobCommand, JobRunArgs, ListArgs, LogsArgs, WaitArgs};
-pub(crate) use self::node::{BackupArgs, IdCommand, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
+pub(crate) use self::ledger::{
+    AskArgs, BalanceArgs, EntriesArgs, ExplainArgs, ExportArgs, GiveUpArgs, HistoryArgs, LedgerArgs,
+    LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs,
+};
+pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
+pub(crate) use self::scope::{PageArgs, ScopeArgs};
+pub(crate) use self::space::{
+    SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs, SpaceJoinArgs,
+    SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
+};
 pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
 
 const AFTER_HELP: &str = "\
@@ -22,6 +36,7 @@ Examples:
   icn demo                                see it work: three nodes on this machine run a job
   icn init && icn node                    become a member and start the node
   icn job run count.wasm --input a.txt=a.txt -o results
+  icn ledger pay bob 2.50 hours           pay a member of your co-op: see `icn space --help` first
   icn status --json                       for scripts: JSON on stdout, all else on stderr
 
 Exit codes:
@@ -94,7 +109,7 @@ pub(crate) enum Question {
     /// List the peers that the node is connected to
     #[command(after_long_help = "Examples:\n  icn peers\n  icn peers --json | jq -r '.items[].did'")]
     Peers,
-    /// Show who the node is
+    /// Show who the node is, and look after the identities that it holds
     #[command(subcommand)]
     Id(IdCommand),
     Add(AddArgs),
@@ -104,6 +119,8 @@ pub(crate) enum Question {
     /// Run jobs and look after them
     #[command(subcommand)]
     Job(JobCommand),
+    Space(SpaceArgs),
+    Ledger(LedgerArgs),
     /// Read, verify and replay receipts
     #[command(subcommand)]
     Receipt(ReceiptCommand),

@@ -1,5 +1,6 @@
 //! The client of a node's API.
 
+mod books;
 mod lines;
 mod target;
 
@@ -16,6 +17,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::books::{BooksClient, Query, escaped};
 pub(crate) use self::lines::JsonLines;
 pub(crate) use self::target::{Target, data_dir_default, running_node};
 use crate::error::CliError;

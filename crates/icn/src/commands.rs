@@ -6,12 +6,16 @@ mod console;
 mod content;
 mod demo;
 mod doctor;
+mod identity;
 mod init;
 mod job;
+mod ledger;
 mod node;
 mod receipt;
 mod restore;
+mod scope;
 mod secret;
+mod space;
 mod status;
 
 use std::future::Future;
@@ -76,6 +80,10 @@ async fn ask(context: Context<'_>, question: Question) -> Result<Exit, CliError>
         Question::Status => status::status(&context).await,
         Question::Peers => status::peers(&context).await,
         Question::Id(IdCommand::Show(args)) => status::identity(&context, &args).await,
+        Question::Id(IdCommand::New(args)) => identity::new(&context, &args).await,
+        Question::Id(IdCommand::List(page)) => identity::list(&context, page).await,
+        Question::Space(args) => space::run(&context, args).await,
+        Question::Ledger(args) => ledger::run(&context, args).await,
         Question::Add(args) => content::add(&context, &args).await,
         Question::Get(args) => content::get(&context, &args).await,
         Question::Cat(args) => content::cat(&context, &args).await,

@@ -179,6 +179,11 @@ impl CliError {
     /// Tells the whole story: the error and every cause behind it, one a line.
     pub(crate) fn story(&self) -> String {
         let mut story = self.to_string();
+        if let Self::Problem(Problem { explanation: Some(explanation), .. }) = self {
+            for (name, value) in crate::output::explanation_pairs(explanation) {
+                let _infallible = write!(story, "\n  {name:10}  {value}");
+            }
+        }
         let mut cause = self.source();
         while let Some(error) = cause {
             let _infallible = write!(story, "\n  because: {error}");

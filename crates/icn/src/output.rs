@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use icn_gateway::api::books::{Explanation, Party};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -38,6 +39,43 @@ impl Style {
 pub(crate) enum Stream {
     Stdout,
     Stderr,
+}
+
+/// A column of a table, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// For words.
+    Left(&'static str),
+    /// For numbers.
+    Right(&'static str),
+}
+
+impl Column {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Left(name) | Self::Right(name) => name,
+        }
+    }
+}
+
+/// A cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    text: String,
+    style: Option<Style>,
+}
+
+impl Cell {
+    /// Makes a cell that looks so.
+    pub(crate) fn styled(text: impl Into<String>, style: Option<Style>) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), style: None }
+    }
 }
 
 /// The process's output: JSON or tables on stdout, everything else on stderr.
@@ -135,6 +173,48 @@ impl Output {
         write_stdout(text.as_bytes())
     }
 
+    /// Prints a table whose columns may be right-aligned and whose cells may have a style.
+    pub(crate) fn columns(&self, heading: &[Column], rows: &[Vec<Cell>]) -> Result<(), CliError> {
+        let mut widths: Vec<usize> = heading.iter().map(|column| column.name().chars().count()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = cell.text.chars().count().max(*width);
+            }
+        }
+        let names: Vec<Cell> = heading.iter().map(|column| Cell::from(column.name())).collect();
+        let top = self.columns_line(heading, &names, &widths);
+        let mut text = format!("{}\n", self.paint(Stream::Stdout, Style::Bold, &top));
+        for row in rows {
+            let _infallible = writeln!(text, "{}", self.columns_line(heading, row, &widths));
+        }
+        write_stdout(text.as_bytes())
+    }
+
+    fn columns_line(&self, heading: &[Column], row: &[Cell], widths: &[usize]) -> String {
+        let mut line = String::new();
+        // Blanks are owed until something follows them: none stand at the end of a line, nor inside a colour.
+        let mut owed = 0;
+        for ((column, cell), width) in heading.iter().zip(row).zip(widths) {
+            let missing = width.saturating_sub(cell.text.chars().count());
+            let (before, after) = match column {
+                Column::Left(_) => (0, missing),
+                Column::Right(_) => (missing, 0),
+            };
+            if !cell.text.is_empty() {
+                line.push_str(&" ".repeat(owed + before));
+                owed = 0;
+                match cell.style {
+                    Some(style) => line.push_str(&self.paint(Stream::Stdout, style, &cell.text)),
+                    None => line.push_str(&cell.text),
+                }
+                owed += after + 2;
+            } else {
+                owed += width + 2;
+            }
+        }
+        line
+    }
+
     /// Renders an error for stderr.
     pub(crate) fn failure(&self, error: &CliError) -> String {
         format!("{} {}", self.paint(Stream::Stderr, Style::Red, "error:"), error.story())
@@ -187,6 +267,47 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|character| if commands(character) { '\u{fffd}' } else { character }).collect()
 }
 
+/// Names somebody by nickname and the end of the DID, or by that alone.
+pub(crate) fn party(party: &Party) -> String {
+    match &party.nickname {
+        Some(nickname) => format!("{} ({})", clean(nickname), party.did.short()),
+        None => party.did.short(),
+    }
+}
+
+/// Says why an account can or cannot spend: the rule, the numbers, and what would change them.
+pub(crate) fn explanation_pairs(explanation: &Explanation) -> Vec<(&'static str, String)> {
+    let amounts = [
+        ("asked for", explanation.requested.as_ref()),
+        ("line", Some(&explanation.line)),
+        ("balance", Some(&explanation.booked)),
+        ("reserved", Some(&explanation.reserved)),
+        ("not final", Some(&explanation.pending)),
+        ("available", Some(&explanation.available)),
+        ("by formula", explanation.recommended.as_ref()),
+    ];
+    let width =
+        amounts.iter().filter_map(|(_, amount)| amount.map(|amount| amount.text.len())).max().unwrap_or(0);
+    let mut pairs = vec![("account", party(&explanation.account)), ("rule", clean(&explanation.rule))];
+    for (name, amount) in amounts {
+        if let Some(amount) = amount {
+            let note = match (name, &explanation.line_from) {
+                ("line", Some(entry)) => format!("  granted by {entry}"),
+                ("line", None) => "  as for every new member".to_owned(),
+                _ => String::new(),
+            };
+            pairs.push((name, format!("{:>width$}{note}", clean(&amount.text))));
+        }
+    }
+    if let Some(reason) = &explanation.frozen {
+        pairs.push(("frozen", clean(reason)));
+    }
+    for raise in &explanation.would_raise {
+        pairs.push(("would help", clean(raise)));
+    }
+    pairs
+}
+
 /// Says which part of a list is shown, and how to see more; nothing when all of it is.
 pub(crate) fn page_note(offset: u64, shown: usize, total: u64) -> Option<String> {
     let shown = shown as u64;
@@ -235,6 +356,7 @@ pub(crate) fn sample_job() -> icn_gateway::api::Job {
         exit_code: None,
         error: None,
         fuel_used: None,
+        payment: None,
         price: None,
         outputs: Vec::new(),
         receipt_cid: None,
@@ -275,6 +397,26 @@ mod tests {
     fn strangers_cannot_command_the_terminal() {
         assert_eq!(clean("plain text, ümläute, 漢字"), "plain text, ümläute, 漢字");
         assert_eq!(clean("\u{1b}]0;owned\u{7}\r\n\u{9b}2J\u{202e}"), "�]0;owned���".to_owned() + "�2J�");
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let out = Output { json: false, color_stdout: true, color_stderr: false, live: false };
+        let heading = [Column::Left("WHO"), Column::Right("AMOUNT"), Column::Left("NOTE")];
+        let row = |who: &str, amount: &str, note: &str| {
+            out.columns_line(
+                &heading,
+                &[who.into(), Cell::styled(amount, Some(Style::Red)), note.into()],
+                &[4, 6, 4],
+            )
+        };
+        assert_eq!(row("bob", "2.50", "x"), "bob     \u{1b}[31m2.50\u{1b}[0m  x");
+        assert_eq!(
+            row("", "-12.50", ""),
+            "      \u{1b}[31m-12.50\u{1b}[0m",
+            "no blanks at the end of a line"
+        );
+        assert_eq!(row("dana", "", "x"), "dana          x");
     }
 
     #[test]

@@ -12,9 +12,10 @@ use futures::StreamExt as _;
 use icn_types::Page;
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, json};
+use super::listing::limit_of;
+use super::{Shared, json, optional_json};
 use crate::api::{Bid, Job, JobRequest, Problem, Why};
-use crate::limits::{EVENTS_CONTENT_TYPE, JOB_ID_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX};
+use crate::limits::{EVENTS_CONTENT_TYPE, JOB_ID_BYTES_MAX};
 use crate::problem::Answer;
 
 /// The body of a cancellation; may be left out.
@@ -47,13 +48,7 @@ pub(super) async fn list(
     part: Result<Query<Part>, QueryRejection>,
 ) -> Answer<Json<Page<Job>>> {
     let Part { offset, limit } = part?.0;
-    let limit = limit.unwrap_or(LIST_LIMIT_DEFAULT);
-    if !(1..=LIST_LIMIT_MAX).contains(&limit) {
-        let detail =
-            format!("`limit` is {limit}: ask for 1 to {LIST_LIMIT_MAX} items and page with `offset`");
-        return Err(Problem::invalid("bad-limit", detail).into());
-    }
-    json(shared.node.jobs(offset, limit).await?)
+    json(shared.node.jobs(offset, limit_of(limit)?).await?)
 }
 
 pub(super) async fn show(State(shared): State<Shared>, id: Id) -> Answer<Json<Job>> {
@@ -73,14 +68,7 @@ pub(super) async fn cancel(
     id: Id,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer<Json<Job>> {
-    let body = body?;
-    let request: CancelRequest = if body.is_empty() {
-        CancelRequest::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|error| {
-            Problem::new(400, "json-unreadable", format!("the body is unreadable: {error}"))
-        })?
-    };
+    let request: CancelRequest = optional_json(body)?;
     json(shared.node.cancel(&known_length(id)?, request.reason).await?)
 }
 

@@ -1,5 +1,9 @@
 //! A node that remembers what it was asked and answers from memory.
 
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+pub(crate) mod books;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -45,6 +49,7 @@ pub(crate) fn job(number: usize) -> Job {
         exit_code: None,
         error: None,
         fuel_used: None,
+        payment: None,
         price: None,
         outputs: Vec::new(),
         receipt_cid: None,

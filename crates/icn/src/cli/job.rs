@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use icn_types::{Did, Region, ResourceType, TokenAmount};
+use icn_types::{Did, Region, ResourceType};
 
+use super::scope::{PageArgs, ScopeArgs};
 use super::values::{self, Named};
 
 /// A file or a CID, as typed; which of the two it is depends on what exists.
@@ -14,6 +15,7 @@ const RUN_AFTER_HELP: &str = "\
 Examples:
   icn job run count.wasm --input book.txt=book.txt -o results
   icn job run tile.wasm --arg 0.5 --arg 0.25 --max-price '5 hours' --region north -o tile
+  icn job run tile.wasm --max-price '2.50 hours' --space Bakery
   icn job run bafkrei… --input data.csv=bafybei… --remote --timeout 2m --memory 64MiB
   id=$(icn job run count.wasm --detach) && icn job wait $id
 
@@ -92,14 +94,17 @@ pub(crate) struct JobRunArgs {
 
     #[command(flatten, next_help_heading = "Limits")]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
 }
 
 /// Who may run a job, and for what.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PlacementArgs {
     /// Pay no more than this, such as `5 hours`; without it, only nodes that ask nothing run the job
-    #[arg(long, value_name = "PRICE", value_parser = values::price)]
-    pub(crate) max_price: Option<TokenAmount>,
+    #[arg(long, value_name = "PRICE", value_parser = values::price_text)]
+    pub(crate) max_price: Option<String>,
 
     /// Only on nodes of this region
     #[arg(long, value_name = "R")]
@@ -154,13 +159,8 @@ Examples:
   icn job list --limit 50 --offset 100
   icn job list --json | jq -r '.items[] | select(.status == \"Failed\") | .id'")]
 pub(crate) struct ListArgs {
-    /// How many to show, at most 100
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100))]
-    pub(crate) limit: u64,
-
-    /// How many to skip
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) offset: u64,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 /// Names a job.

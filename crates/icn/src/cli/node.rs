@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use icn_types::{Region, TokenAmount};
 
+use super::scope::PageArgs;
 use super::values;
 
 /// Make the node's key, its encrypted keystore and a commented icn.toml
@@ -104,6 +105,33 @@ fn choice(yes: bool, no: bool) -> Option<bool> {
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdCommand {
     Show(IdShowArgs),
+    New(IdNewArgs),
+    /// List the identities that this node holds
+    #[command(after_long_help = "Examples:\n  icn id list\n  icn id list --json | jq -r '.items[].did'")]
+    List(PageArgs),
+}
+
+/// Make an identity, so that one node can serve several members
+///
+/// Its key is encrypted with the passphrase of the node's keystore, or another one that is given, and works with
+/// `--as NAME`. With a node running, the node makes it; without one, it is made in the node's folder.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn id new till
+  icn id new till --no-passphrase && icn space join icn-invite:3mJr7A… --as till")]
+pub(crate) struct IdNewArgs {
+    /// What this node is to call it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Read the passphrase from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// Protect the key by the file's permissions alone
+    #[arg(long)]
+    pub(crate) no_passphrase: bool,
 }
 
 /// Show the node's DID, its did:key spelling and its PeerId

@@ -46,6 +46,37 @@ pub(crate) fn price(text: &str) -> Result<TokenAmount, String> {
     full.parse().map_err(|error: icn_types::AmountError| error.to_string())
 }
 
+/// Reads a length of time that may be of days or weeks, such as `12h`, `7d` or `2w`, in whole seconds, rounded up.
+pub(crate) fn long_seconds(text: &str) -> Result<u64, String> {
+    const DAY_SECONDS: u64 = 24 * 3_600;
+    const TEN_YEARS_SECONDS: u64 = 10 * 366 * DAY_SECONDS;
+    let days = |count: &str, days: u64| {
+        let seconds = count.parse::<u64>().ok()?.checked_mul(days * DAY_SECONDS)?;
+        (1..=TEN_YEARS_SECONDS).contains(&seconds).then_some(seconds)
+    };
+    let whole = match (text.strip_suffix('d'), text.strip_suffix('w')) {
+        (Some(count), _) => days(count, 1),
+        (None, Some(count)) => days(count, 7),
+        (None, None) => None,
+    };
+    whole.map_or_else(|| seconds(text), Ok).map_err(|error| error.replace("`3s`, `2m`", "`2m`, `7d`"))
+}
+
+/// Takes what looks like a price: digits, decimals if need be, and a currency. How many decimals there may be is the
+/// currency's affair.
+pub(crate) fn price_text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let (number, currency) = text.split_once(' ').unwrap_or((text, CURRENCY_DEFAULT));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let currency = icn_types::TokenAmount { amount: 0, currency: currency.trim().to_owned() };
+    if are_digits(whole) && are_digits(fraction) && currency.is_valid() {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a number and a currency, such as `5 hours` or `2.50 hours`".to_owned())
+    }
+}
+
 /// Reads `NAME=VALUE`, split at the first `=`.
 pub(crate) fn named(text: &str) -> Result<Named, String> {
     match text.split_once('=') {
@@ -158,6 +189,28 @@ mod tests {
         check(" 12 coop-credits ", "12 coop-credits");
         for bad in ["", "hours", "-5", "5.5", "5 ho urs", "99999999999999999999"] {
             assert!(price(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn long_times() {
+        let check = |text: &str, expected: u64| assert_eq!(long_seconds(text), Ok(expected), "{text}");
+        check("90s", 90);
+        check("12h", 43_200);
+        check("7d", 604_800);
+        check("2w", 1_209_600);
+        for bad in ["", "d", "0d", "-1d", "1.5d", "4000d", "7", "99999999999999999999w"] {
+            assert!(long_seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn prices_may_have_decimals() {
+        for good in ["5", "5 hours", "2.50 hours", "0.5"] {
+            assert_eq!(price_text(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "cheap", "-5", "5.", ".5", "1e3", "5 ho urs", "2,5 hours"] {
+            assert!(price_text(bad).is_err(), "{bad}");
         }
     }
 

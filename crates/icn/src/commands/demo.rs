@@ -1,12 +1,14 @@
 //! `icn demo`: real nodes on this machine run a job and check each other.
 
+mod books;
 mod nodes;
 mod story;
 mod work;
 
 use std::time::{Duration, Instant};
 
-use icn_gateway::api::{Bid, Job, Replay, Verdict};
+use icn_gateway::api::books::Space;
+use icn_gateway::api::{Bid, Job, JobRequest, Replay, Verdict};
 use icn_node::NodeFile;
 use icn_types::{Did, StandardJobStatus};
 use serde::Serialize;
@@ -31,6 +33,7 @@ struct Shown {
     job: JobWithBids,
     receipt_verified: bool,
     replay: Option<ReplayElsewhere>,
+    payment: Option<books::Payment>,
     elapsed_ms: u64,
 }
 
@@ -54,7 +57,9 @@ impl Shown {
     /// Tells whether all went as it should.
     fn is_good(&self) -> bool {
         let replayed = self.replay.as_ref().is_some_and(|replay| replay.replay.identical != Some(false));
-        self.job.job.status == StandardJobStatus::CompletedSuccessfully && self.receipt_verified && replayed
+        let paid = self.payment.as_ref().is_some_and(books::Payment::is_good);
+        let done = self.job.job.status == StandardJobStatus::CompletedSuccessfully;
+        done && self.receipt_verified && replayed && paid
     }
 }
 
@@ -83,16 +88,19 @@ async fn show(
     let begun = Instant::now();
     let work = work::Work::from_args(args)?;
     start(story, nodes, usize::try_from(args.nodes).unwrap_or(usize::MAX)).await?;
+    let space = books::found(story, nodes).await?;
     let submitter = nodes.submitter()?;
-    let (job, bids) = run_job(story, submitter, &work).await?;
+    let (job, bids) = run_job(story, submitter, &work, &space).await?;
     story.outputs(&submitter.client, &job).await?;
     let verdict = verify(story, submitter, &job).await?;
     let replay = replay_elsewhere(story, nodes, &job).await?;
+    let payment = books::payment(story, nodes, &space, &job).await?;
     let shown = Shown {
         nodes: nodes.files(),
         job: JobWithBids { job, bids },
         receipt_verified: verdict.is_some_and(|verdict| verdict.valid),
         replay,
+        payment,
         elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
     if context.out.is_json() {
@@ -144,10 +152,11 @@ async fn run_job(
     story: &Story<'_>,
     submitter: &DemoNode,
     work: &work::Work,
+    space: &Space,
 ) -> Result<(Job, Vec<Bid>), CliError> {
     story.title(&format!("Running {}", work.name()));
     let client = &submitter.client;
-    let request = work.add(client, story).await?;
+    let request = JobRequest { space: Some(space.id.to_string()), ..work.add(client, story).await? };
     let id = client.submit(&request).await?.id.to_string();
     story.say(&format!("job {id}"));
     let mut turns = client.follow(&id).await?;

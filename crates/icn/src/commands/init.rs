@@ -117,8 +117,12 @@ fn report(context: &Context<'_>, made: Made<'_>, config: bool) -> Result<Exit, C
     Ok(Exit::DONE)
 }
 
-/// Opens the keystore of a node, asking for the passphrase if one is needed.
-pub(super) fn unlock(data_dir: &Path, passphrase_file: Option<&Path>) -> Result<Keypair, CliError> {
+/// Opens the keystore of a node, asking for the passphrase if one is needed; returns the passphrase as well, for the keys
+/// beside it.
+pub(super) fn unlock(
+    data_dir: &Path,
+    passphrase_file: Option<&Path>,
+) -> Result<(Keypair, Option<secret::Passphrase>), CliError> {
     let path = keystore_path(data_dir);
     if !path.exists() {
         return Err(CliError::Failed(format!(
@@ -136,7 +140,8 @@ pub(super) fn unlock(data_dir: &Path, passphrase_file: Option<&Path>) -> Result<
         Some(secret::ask_known()?)
     };
     store.unlock(passphrase.as_deref().map(String::as_str)).map_err(CliError::because(what()))?;
-    store.keypair().cloned().map_err(CliError::because(what()))
+    let keypair = store.keypair().cloned().map_err(CliError::because(what()))?;
+    Ok((keypair, passphrase))
 }
 
 #[cfg(test)]

@@ -91,6 +91,9 @@ pub(super) fn summary(job: &Job) -> String {
     if let Some(price) = &job.price {
         let _infallible = write!(text, ", {price}");
     }
+    if let Some(payment) = &job.payment {
+        let _infallible = write!(text, " ({})", crate::output::clean(payment));
+    }
     if let Some(error) = &job.error {
         let _infallible = write!(
             text,

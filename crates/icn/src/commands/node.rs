@@ -24,12 +24,12 @@ pub(crate) fn run(context: &Context<'_>, args: &NodeArgs) -> Result<Exit, CliErr
         filter: config.log.level.clone(),
     };
     icn_obs::logs::init(&logs).map_err(CliError::because("the log cannot be set up"))?;
-    let keypair = init::unlock(context.data_dir(), args.passphrase_file.as_deref())?;
+    let (keypair, passphrase) = init::unlock(context.data_dir(), args.passphrase_file.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(CliError::because("cannot start the asynchronous runtime"))?;
-    runtime.block_on(until_told(RunOptions { data_dir, config, keypair }))?;
+    runtime.block_on(until_told(RunOptions { data_dir, config, keypair, passphrase }))?;
     Ok(Exit::DONE)
 }
 

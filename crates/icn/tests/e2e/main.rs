@@ -22,5 +22,6 @@ mod messages;
 mod node;
 mod receipts;
 mod rogue;
+mod spaces;
 mod strangers;
 mod world;

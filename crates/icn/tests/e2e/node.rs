@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use icn_types::Did;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::world::{Ran, Running, program, wait_for};
+use crate::world::{Ran, Running, program, program_within, wait_for};
 
 /// How long a node may take to start, end, or meet others.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +23,7 @@ pub(crate) struct Plan {
     name: String,
     args: Vec<OsString>,
     env: Vec<(String, String)>,
+    namespace: Option<String>,
 }
 
 impl Plan {
@@ -31,12 +32,26 @@ impl Plan {
         let args = args.iter().map(OsString::from).collect();
         // A short lease, so that tests of lost nodes are short. A test that needs another sets it again.
         let env = vec![("ICN_ORIGINATOR_LEASE_SECONDS".to_owned(), "3".to_owned())];
-        Self { root: root.to_owned(), name: name.to_owned(), args, env }
+        Self { root: root.to_owned(), name: name.to_owned(), args, env, namespace: None }
             .env("RUST_LOG", "info,icn_node=debug")
     }
 
     pub(crate) fn arg(mut self, arg: &str) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Has it listen here and nowhere else.
+    pub(crate) fn listen(mut self, address: &str) -> Self {
+        if let Some(place) = self.args.iter().position(|arg| arg == "--listen") {
+            self.args[place + 1] = address.into();
+        }
+        self
+    }
+
+    /// Has the node and its commands run in a network namespace.
+    pub(crate) fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
         self
     }
 
@@ -59,6 +74,14 @@ impl Plan {
         self.root.join(&self.name)
     }
 
+    /// The program, where this node runs.
+    fn program(&self) -> Command {
+        match &self.namespace {
+            None => program(&self.root),
+            Some(namespace) => program_within(&self.root, namespace),
+        }
+    }
+
     /// Makes the key, unless there is one.
     pub(crate) fn init(&self) -> &Self {
         if !self.folder().join("keystore.age").exists() {
@@ -76,7 +99,7 @@ impl Plan {
         let log = self.root.join(format!("{}.log", self.name.replace('/', "-")));
         let mut log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         writeln!(log, "--- start").unwrap();
-        program(&self.root)
+        self.program()
             .args(["node", "--data-dir", &self.name])
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
@@ -129,7 +152,7 @@ impl Node {
 
     /// Starts a command for this node.
     pub(crate) fn begin(&self, args: &[&str]) -> Running {
-        Running::start(program(&self.plan.root).args(args).args(["--data-dir", &self.plan.name]))
+        Running::start(self.plan.program().args(args).args(["--data-dir", &self.plan.name]))
     }
 
     /// Runs a command for this node.
@@ -212,6 +235,13 @@ impl Node {
     /// Kills the process as a power cut would, and gives back how it was started.
     pub(crate) fn kill(self) -> Plan {
         self.plan.clone()
+    }
+
+    /// The same, to be started where others look for it.
+    pub(crate) fn kill_to_return(self) -> Plan {
+        let address = self.address();
+        let place = address.split("/p2p/").next().unwrap_or_default().to_owned();
+        self.kill().listen(&place)
     }
 
     /// Asks the process to end, and waits until it has.

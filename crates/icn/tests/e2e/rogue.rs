@@ -169,6 +169,7 @@ impl Rogue {
             queue_depth: None,
             estimated_start_ms: None,
             blobs_held: Vec::new(),
+            rates: None,
         };
         sign(bid, &self.key).unwrap()
     }

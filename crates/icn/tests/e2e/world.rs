@@ -81,8 +81,19 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
 
 /// The program with nothing of the tester's own environment.
 pub(crate) fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_icn"));
-    command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin").current_dir(folder);
+    bare(Command::new(env!("CARGO_BIN_EXE_icn")), folder)
+}
+
+/// The same in a network namespace, which only root can enter.
+pub(crate) fn program_within(folder: &Path, namespace: &str) -> Command {
+    // It becomes the program, so that the process is the node's own.
+    let mut command = bare(Command::new("ip"), folder);
+    command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_icn")]);
+    command
+}
+
+fn bare(mut command: Command, folder: &Path) -> Command {
+    command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").current_dir(folder);
     if let Some(temporary) = std::env::var_os("TMPDIR") {
         command.env("TMPDIR", temporary);
     }
@@ -154,6 +165,11 @@ impl Ran {
         let text = String::from_utf8_lossy(&self.stdout);
         assert_eq!(self.status.code(), Some(expected), "{}\n{text}\n{}", self.line, self.stderr);
         self
+    }
+
+    /// Tells whether it ended with this code.
+    pub(crate) fn has_code(&self, code: i32) -> bool {
+        self.status.code() == Some(code)
     }
 
     /// Checks that stderr has a text.

@@ -1,5 +1,9 @@
 //! A node behind a real HTTP server, which answers from memory and as the test wants.
 
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+pub(crate) mod books;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,6 +17,8 @@ use icn_gateway::api::{
     TurnStream, Verdict, Why,
 };
 use icn_types::{Cid, Did, End, Page, StandardJobStatus, Timestamp};
+
+use self::books::FakeBooks;
 
 pub(crate) const TOKEN: &str = "0123456789abcdef";
 
@@ -112,6 +118,7 @@ impl FakeNode {
             exit_code: None,
             error: None,
             fuel_used: None,
+            payment: None,
             price: None,
             outputs: Vec::new(),
             receipt_cid: None,
@@ -300,13 +307,28 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Serves a node without common books.
     pub(crate) fn new(script: Script) -> Self {
+        Self::start(script, None)
+    }
+
+    /// Serves a node that keeps the books of these spaces.
+    pub(crate) fn with_spaces(spaces: &[&'static str]) -> (Self, Arc<FakeBooks>) {
+        let books = Arc::new(FakeBooks::new(spaces.to_vec()));
+        (Self::start(Script::default(), Some(Arc::clone(&books))), books)
+    }
+
+    fn start(script: Script, books: Option<Arc<FakeBooks>>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let api = listener.local_addr().unwrap().to_string();
         let node = Arc::new(FakeNode::new(script));
-        runtime.spawn(icn_gateway::serve(listener, node.clone(), TOKEN.to_owned(), std::future::pending()));
+        let mut served = icn_gateway::Api::new(node.clone(), TOKEN.to_owned());
+        if let Some(books) = books {
+            served = served.with_books(books);
+        }
+        runtime.spawn(served.serve(listener, std::future::pending()));
         Self { node, folder: tempfile::tempdir().unwrap(), api, _runtime: runtime }
     }
 
@@ -315,9 +337,13 @@ impl Served {
     }
 
     pub(crate) fn command(&self, line: &str) -> Command {
+        self.command_of(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    fn command_of(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_icn"));
         command
-            .args(line.split(' '))
+            .args(args)
             .env_clear()
             .env("HOME", self.path())
             .env("ICN_API", &self.api)
@@ -325,6 +351,11 @@ impl Served {
             .current_dir(self.path())
             .stdin(std::process::Stdio::null());
         command
+    }
+
+    /// Runs a command whose arguments have blanks in them.
+    pub(crate) fn icn_args(&self, args: &[&str]) -> Output {
+        self.command_of(args).output().unwrap()
     }
 
     pub(crate) fn icn(&self, line: &str) -> Output {

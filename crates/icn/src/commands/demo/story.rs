@@ -6,6 +6,7 @@ use icn_types::{Cid, Did};
 use super::super::job::{History, score, turn_line};
 use super::super::receipt::{replay_line, verdict_line};
 use super::Shown;
+use super::books::Payment;
 use super::nodes::{DemoNode, Nodes};
 use crate::client::Client;
 use crate::error::CliError;
@@ -164,6 +165,20 @@ impl<'a> Story<'a> {
         }
     }
 
+    pub(super) fn payment(&self, payment: &Payment) {
+        self.say(&format!(
+            "{} {} for the job, {}  {}",
+            self.paint(Style::Bold, "paid"),
+            clean(&payment.amount),
+            payment.status,
+            self.paint(Style::Dim, &clean(&payment.reference))
+        ));
+        for (word, side) in [("payer", &payment.payer), ("payee", &payment.payee)] {
+            self.say(&format!("{word}  {}  balance {}", side.did.short(), clean(&side.balance)));
+        }
+        self.say("both nodes have the same books, and they sum to zero");
+    }
+
     pub(super) fn end(&self, shown: &Shown) {
         let time = micros(shown.elapsed_ms.saturating_mul(1_000));
         if shown.is_good() {
@@ -190,7 +205,14 @@ impl<'a> Story<'a> {
         let folder = submitter.data_dir().display();
         self.say("In another terminal:");
         self.say(&format!("  export ICN_DATA_DIR={folder}"));
-        for line in ["icn status", "icn peers", "icn job list", "icn console"] {
+        for line in [
+            "icn status",
+            "icn peers",
+            "icn job list",
+            "icn ledger balance --all",
+            "icn ledger history",
+            "icn console",
+        ] {
             self.say(&format!("  {line}"));
         }
     }

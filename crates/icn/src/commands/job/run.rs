@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use icn_gateway::api::books::Amount;
 use icn_gateway::api::{Job, JobRequest, NamedCid, Verdict};
-use icn_types::{Cid, Mode};
+use icn_types::{Cid, Mode, TokenAmount};
 use serde::Serialize;
 
+use super::super::scope::{Only, only, several};
 use super::super::{Context, content};
 use super::interrupt::{self, Choice};
 use super::{History, outputs, summary, watch};
-use crate::cli::JobRunArgs;
+use crate::cli::{JobRunArgs, values};
 use crate::client::Client;
 use crate::error::{CliError, Exit};
 use crate::output::{Stream, Style};
@@ -71,6 +73,7 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
         inputs
             .push(NamedCid { name: input.name.clone(), cid: resolve(context, client, &input.value).await? });
     }
+    let (max_price, space) = price(client, args).await?;
     Ok(JobRequest {
         wasm_cid,
         description: args.description.clone().or_else(|| Some(file_name(&args.module))),
@@ -78,7 +81,9 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
         env: args.env.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect(),
         stdin_cid,
         inputs,
-        max_price: args.placement.max_price.clone(),
+        max_price,
+        space,
+        identity: args.scope.identity.clone(),
         region: args.placement.region.clone(),
         placement: args.placement.placement.clone(),
         remote: args.placement.remote,
@@ -90,6 +95,35 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
         output_bytes_max: args.limits.output_max,
         mode: if args.limits.fast { Mode::Fast } else { Mode::Canonical },
         entry: None,
+    })
+}
+
+/// Reads the price in the decimals of its currency, and tells which space's books pay. A node without common books
+/// counts prices in whole numbers.
+async fn price(
+    client: &Client,
+    args: &JobRunArgs,
+) -> Result<(Option<TokenAmount>, Option<String>), CliError> {
+    let Some(text) = &args.placement.max_price else { return Ok((None, args.scope.space.clone())) };
+    let space = match &args.scope.space {
+        Some(space) => client.space(space).await?,
+        None => match only(client).await {
+            Ok(Only::This(space)) => *space,
+            Ok(Only::Several(spaces)) => return Err(several(&spaces)),
+            Ok(Only::None) => return whole(text),
+            Err(CliError::Problem(problem)) if problem.code == "books-unavailable" => return whole(text),
+            Err(error) => return Err(error),
+        },
+    };
+    let currencies = space.currencies.iter().map(|currency| (currency.code.as_str(), currency.decimals));
+    let amount = Amount::parse(text, currencies)?;
+    let smallest = u64::try_from(amount.smallest).unwrap_or_default();
+    Ok((Some(TokenAmount { amount: smallest, currency: amount.currency }), Some(space.id.to_string())))
+}
+
+fn whole(text: &str) -> Result<(Option<TokenAmount>, Option<String>), CliError> {
+    values::price(text).map(|price| (Some(price), None)).map_err(|error| {
+        CliError::Usage(format!("{error}; decimals need a space with that currency: see `icn space list`"))
     })
 }
 

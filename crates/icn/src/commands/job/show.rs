@@ -23,7 +23,7 @@ pub(in crate::commands) fn id_start(id: &Cid) -> String {
 
 /// Lists jobs.
 pub(super) async fn list(context: &Context<'_>, args: &ListArgs) -> Result<Exit, CliError> {
-    let page = context.client()?.jobs(args.offset, args.limit).await?;
+    let page = context.client()?.jobs(args.page.offset, args.page.limit).await?;
     if context.out.is_json() {
         context.out.json(&page)?;
         return Ok(Exit::DONE);
@@ -36,7 +36,7 @@ pub(super) async fn list(context: &Context<'_>, args: &ListArgs) -> Result<Exit,
         let rows: Vec<Vec<String>> = page.items.iter().map(job_row).collect();
         context.out.table(&JOB_HEADING, &rows)?;
     }
-    if let Some(note) = page_note(args.offset, page.items.len(), page.total) {
+    if let Some(note) = page_note(args.page.offset, page.items.len(), page.total) {
         context.out.note(&note);
     }
     Ok(Exit::DONE)

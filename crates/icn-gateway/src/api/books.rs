@@ -1,0 +1,125 @@
+//! What the API asks of common books, and the JSON that goes over it.
+//!
+//! Members are named as people name them: by DID, by a nickname that only one member of the space has, or by the name
+//! of an identity of this node. Amounts are read as text (`2.50 hours`) and answered as [`Amount`]: the text, and the
+//! whole number of the currency's smallest unit.
+
+mod amount;
+mod audit;
+mod ledger;
+mod names;
+mod order;
+mod rule;
+mod space;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use icn_types::Page;
+
+pub use self::amount::{Amount, amount_text};
+pub use self::audit::{
+    Branch, CurrencySum, DebtClaim, EntryView, Export, ExportFormat, Fork, JudgedAct, LedgerVerdict,
+    Misbehaviour, Quarantined, Seal,
+};
+pub use self::ledger::{Balance, Explain, Explanation, Listing, Movement, PrepareRequest, Way};
+pub use self::names::{find_member, find_space};
+pub use self::order::{
+    AskRequest, AskStatus, Asked, HoldRequest, Order, OrderKind, OrderStatus, OrderStep, OrderTurn,
+    PayRequest, TurnRequest,
+};
+pub use self::rule::{CreditRules, FinalityLevel, FinalityTier, Rule, RuleRequest, SpaceRules, Written};
+pub use self::space::{
+    Currency, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
+    OwnMember, Party, Space, SpaceState, WitnessSet,
+};
+use super::{ByteStream, Problem};
+
+/// The common books of a node: its identities, its spaces and their ledgers.
+///
+/// `space` is a root DID, a beginning of its base58 that no other space of this node shares, or the name of the space
+/// if only one has it ([`find_space`]). Where a request names nobody (`as`), the node's own identity acts if it is a
+/// member, else the only member that this node has. A refusal by a rule of the space is a [`Problem`] with status 403
+/// and, where a limit was met, an explanation.
+#[async_trait]
+pub trait Books: Send + Sync + 'static {
+    /// Lists the identities in the node's keystore, its own first, then by name.
+    async fn identities(&self, part: Listing) -> Result<Page<OwnIdentity>, Problem>;
+    /// Makes an identity. Fails with 409 `identity-exists` when the name is taken.
+    async fn create_identity(&self, request: NewIdentity) -> Result<OwnIdentity, Problem>;
+
+    /// Lists the spaces that this node keeps books of, by name.
+    async fn spaces(&self, part: Listing) -> Result<Page<Space>, Problem>;
+    /// Founds a space and brings in its first currency.
+    async fn create_space(&self, request: NewSpace) -> Result<Space, Problem>;
+    /// Takes up an invitation: fetches the books and writes the new member's first entry.
+    async fn join_space(&self, request: JoinRequest) -> Result<Space, Problem>;
+    /// Shows one space.
+    async fn space(&self, space: &str) -> Result<Space, Problem>;
+    /// Makes an invitation. Stewards only.
+    async fn invite(&self, space: &str, request: NewInvitation) -> Result<Invited, Problem>;
+    /// Lists the members, by nickname, then by DID.
+    async fn members(&self, space: &str, part: Listing) -> Result<Page<Member>, Problem>;
+    /// Writes a rule act. Stewards only.
+    async fn rule(&self, space: &str, request: RuleRequest) -> Result<Written, Problem>;
+    /// Shows the witness set that counts now.
+    async fn witnesses(&self, space: &str) -> Result<WitnessSet, Problem>;
+
+    /// Lists balances: of one account in every currency, or of all accounts (`all`).
+    async fn balances(&self, space: &str, part: Listing) -> Result<Page<Balance>, Problem>;
+    /// Lists what one account received and gave, newest first.
+    async fn history(&self, space: &str, part: Listing) -> Result<Page<Movement>, Problem>;
+    /// Explains the credit line of one account in each currency, or in one.
+    async fn limits(&self, space: &str, part: Listing) -> Result<Page<Explanation>, Problem>;
+    /// Explains whether an account can spend an amount, by which rule, and what would change it.
+    async fn explain(&self, space: &str, question: Explain) -> Result<Explanation, Problem>;
+
+    /// Pays. The same `key` a second time gives the order of the first time.
+    async fn pay(&self, space: &str, request: PayRequest) -> Result<Order, Problem>;
+    /// Asks a member for a payment.
+    async fn ask(&self, space: &str, request: AskRequest) -> Result<Asked, Problem>;
+    /// Lists requests to and by one account, newest first; `all`: those that are no longer open, too.
+    async fn requests(&self, space: &str, part: Listing) -> Result<Page<Asked>, Problem>;
+    /// Refuses a request. Only whoever was asked can.
+    async fn decline_request(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Asked, Problem>;
+    /// Sets credit aside for a payee.
+    async fn place_hold(&self, space: &str, request: HoldRequest) -> Result<Order, Problem>;
+    /// Lists holds for and by one account, newest first; `all`: those that have ended, too.
+    async fn holds(&self, space: &str, part: Listing) -> Result<Page<Order>, Problem>;
+    /// Shows a payment or hold with its steps, found by its reference or a unique beginning of it.
+    async fn order(&self, space: &str, reference: &str) -> Result<Order, Problem>;
+    /// Takes a payment or hold one step further.
+    async fn turn(
+        &self,
+        space: &str,
+        reference: &str,
+        turn: OrderTurn,
+        request: TurnRequest,
+    ) -> Result<Order, Problem>;
+
+    /// Lists entries, newest first by arrival here; with `account`, that author's only.
+    async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem>;
+    /// Prepares an entry for an author whose key is elsewhere, and gives the canonical bytes to be signed.
+    async fn prepare(&self, space: &str, request: PrepareRequest) -> Result<Bytes, Problem>;
+    /// Takes the DAG-CBOR bytes of an entry that was signed elsewhere. Durable before it answers.
+    async fn append(&self, space: &str, entry: Bytes) -> Result<Written, Problem>;
+
+    /// Lists places at which an author signed two entries.
+    async fn forks(&self, space: &str, part: Listing) -> Result<Page<Fork>, Problem>;
+    /// Lists what members owe outside the books because an accepted payment was voided.
+    async fn claims(&self, space: &str, part: Listing) -> Result<Page<DebtClaim>, Problem>;
+    /// Lists acts that do not count now but may later.
+    async fn quarantine(&self, space: &str, part: Listing) -> Result<Page<Quarantined>, Problem>;
+    /// Lists recorded misbehaviour with its evidence, newest first.
+    async fn misbehaviour(&self, space: &str, part: Listing) -> Result<Page<Misbehaviour>, Problem>;
+    /// Lists sealed epochs, newest first.
+    async fn seals(&self, space: &str, part: Listing) -> Result<Page<Seal>, Problem>;
+    /// Computes everything again from the entries and compares.
+    async fn verify(&self, space: &str) -> Result<LedgerVerdict, Problem>;
+    /// Writes the books, or those of one account, in a format that other programs read.
+    async fn export(&self, space: &str, wanted: Export) -> Result<ByteStream, Problem>;
+}

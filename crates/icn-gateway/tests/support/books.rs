@@ -1,0 +1,141 @@
+//! Common books that refuse everything and say in the refusal what they were asked.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use icn_gateway::api::books::*;
+use icn_gateway::api::{ByteStream, Problem};
+use icn_types::Page;
+use serde_json::{Value, json};
+
+/// The fake.
+pub(crate) struct FakeBooks;
+
+fn called(what: &str, space: &str, with: Value) -> Problem {
+    Problem::new(409, "called", format!("{what} {space} {with}"))
+}
+
+fn part(part: &Listing) -> Value {
+    json!([part.account, part.currency, part.identity, part.all, part.offset, part.limit])
+}
+
+type Got<T> = Result<T, Problem>;
+
+#[async_trait]
+impl Books for FakeBooks {
+    async fn identities(&self, listing: Listing) -> Got<Page<OwnIdentity>> {
+        Err(called("identities", "-", part(&listing)))
+    }
+    async fn create_identity(&self, request: NewIdentity) -> Got<OwnIdentity> {
+        Ok(OwnIdentity { name: request.name, did: None, node: false, locked: request.passphrase.is_some() })
+    }
+    async fn spaces(&self, listing: Listing) -> Got<Page<Space>> {
+        Err(called("spaces", "-", part(&listing)))
+    }
+    async fn create_space(&self, request: NewSpace) -> Got<Space> {
+        Err(called("create_space", "-", json!(request)))
+    }
+    async fn join_space(&self, request: JoinRequest) -> Got<Space> {
+        Err(called("join_space", "-", json!(request)))
+    }
+    async fn space(&self, space: &str) -> Got<Space> {
+        Err(called("space", space, json!(null)))
+    }
+    async fn invite(&self, space: &str, request: NewInvitation) -> Got<Invited> {
+        Err(called("invite", space, json!(request)))
+    }
+    async fn members(&self, space: &str, listing: Listing) -> Got<Page<Member>> {
+        Err(called("members", space, part(&listing)))
+    }
+    async fn rule(&self, space: &str, request: RuleRequest) -> Got<Written> {
+        Err(called("rule", space, json!(request.act)))
+    }
+    async fn witnesses(&self, space: &str) -> Got<WitnessSet> {
+        Err(called("witnesses", space, json!(null)))
+    }
+    async fn balances(&self, space: &str, listing: Listing) -> Got<Page<Balance>> {
+        Err(called("balances", space, part(&listing)))
+    }
+    async fn history(&self, space: &str, listing: Listing) -> Got<Page<Movement>> {
+        Err(called("history", space, part(&listing)))
+    }
+    async fn limits(&self, space: &str, listing: Listing) -> Got<Page<Explanation>> {
+        Err(called("limits", space, part(&listing)))
+    }
+    async fn explain(&self, space: &str, question: Explain) -> Got<Explanation> {
+        Err(called("explain", space, json!([question.account, question.currency, question.amount])))
+    }
+    async fn pay(&self, _space: &str, request: PayRequest) -> Got<Order> {
+        let amount = Amount::parse(&request.amount, [("hours", 2)])?;
+        let zero = || Amount::new(0, "hours", 2);
+        let account = Party { did: super::did(), nickname: None };
+        let explanation = Explanation {
+            account,
+            requested: Some(amount),
+            allowed: Some(false),
+            rule: "the line".to_owned(),
+            line: zero(),
+            line_from: None,
+            booked: zero(),
+            reserved: zero(),
+            pending: zero(),
+            available: zero(),
+            recommended: None,
+            frozen: None,
+            would_raise: vec![],
+        };
+        Err(Problem::refused("limit-exceeded", "too much").with_explanation(explanation))
+    }
+    async fn ask(&self, space: &str, request: AskRequest) -> Got<Asked> {
+        Err(called("ask", space, json!(request.of)))
+    }
+    async fn requests(&self, space: &str, listing: Listing) -> Got<Page<Asked>> {
+        Err(called("requests", space, part(&listing)))
+    }
+    async fn decline_request(&self, space: &str, reference: &str, request: TurnRequest) -> Got<Asked> {
+        Err(called("decline_request", space, json!([reference, request.reason])))
+    }
+    async fn place_hold(&self, space: &str, request: HoldRequest) -> Got<Order> {
+        Err(called("place_hold", space, json!(request.to)))
+    }
+    async fn holds(&self, space: &str, listing: Listing) -> Got<Page<Order>> {
+        Err(called("holds", space, part(&listing)))
+    }
+    async fn order(&self, space: &str, reference: &str) -> Got<Order> {
+        Err(called("order", space, json!(reference)))
+    }
+    async fn turn(&self, space: &str, reference: &str, turn: OrderTurn, request: TurnRequest) -> Got<Order> {
+        Err(called("turn", space, json!([reference, turn, request.amount])))
+    }
+    async fn entries(&self, space: &str, listing: Listing) -> Got<Page<EntryView>> {
+        Err(called("entries", space, part(&listing)))
+    }
+    async fn prepare(&self, _space: &str, request: PrepareRequest) -> Got<Bytes> {
+        Ok(format!("{} acts", request.acts.len()).into())
+    }
+    async fn append(&self, space: &str, entry: Bytes) -> Got<Written> {
+        Err(called("append", space, json!(entry.len())))
+    }
+    async fn forks(&self, space: &str, listing: Listing) -> Got<Page<Fork>> {
+        Err(called("forks", space, part(&listing)))
+    }
+    async fn claims(&self, space: &str, listing: Listing) -> Got<Page<DebtClaim>> {
+        Err(called("claims", space, part(&listing)))
+    }
+    async fn quarantine(&self, space: &str, listing: Listing) -> Got<Page<Quarantined>> {
+        Err(called("quarantine", space, part(&listing)))
+    }
+    async fn misbehaviour(&self, space: &str, listing: Listing) -> Got<Page<Misbehaviour>> {
+        Err(called("misbehaviour", space, part(&listing)))
+    }
+    async fn seals(&self, space: &str, listing: Listing) -> Got<Page<Seal>> {
+        Err(called("seals", space, part(&listing)))
+    }
+    async fn verify(&self, space: &str) -> Got<LedgerVerdict> {
+        Err(called("verify", space, json!(null)))
+    }
+    async fn export(&self, space: &str, wanted: Export) -> Got<ByteStream> {
+        let text = format!("{space} {} {:?}", wanted.format, wanted.account);
+        Ok(futures::stream::iter([Ok(Bytes::from(text))]).boxed())
+    }
+}

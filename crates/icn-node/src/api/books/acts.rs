@@ -1,0 +1,175 @@
+//! Acts in a line for people.
+
+use icn_ledger::{Act, Finality, OrderRef, OrderView};
+use icn_types::Did;
+
+use super::words::Words;
+
+/// How many characters of a CID are shown in a sentence.
+const CID_CHARS_SHOWN: usize = 18;
+
+/// Returns the stable word for the kind of an act: the key under which the form of the books has it.
+pub(super) const fn kind(act: &Act) -> &'static str {
+    match act {
+        Act::Found { .. } => "found",
+        Act::Policy(_) => "policy",
+        Act::Appoint { .. } => "appoint",
+        Act::Dismiss { .. } => "dismiss",
+        Act::Admit { .. } => "admit",
+        Act::Expel { .. } => "expel",
+        Act::Join { .. } => "join",
+        Act::Currency { .. } => "currency",
+        Act::Line { .. } => "line",
+        Act::Freeze { .. } => "freeze",
+        Act::Unfreeze { .. } => "unfreeze",
+        Act::Witnesses { .. } => "witnesses",
+        Act::Treasury { .. } => "treasury",
+        Act::Pay { .. } => "pay",
+        Act::Request { .. } => "request",
+        Act::Accept { .. } => "accept",
+        Act::Decline { .. } => "decline",
+        Act::Return { .. } => "return",
+        Act::Hold { .. } => "hold",
+        Act::Capture { .. } => "capture",
+        Act::Claim { .. } => "claim",
+        Act::Seal { .. } => "seal",
+        Act::Repair { .. } => "repair",
+    }
+}
+
+/// Finds the order that an act speaks of.
+pub(super) type Orders<'a> = &'a dyn Fn(&OrderRef) -> Option<OrderView>;
+
+/// Says what an act does.
+pub(super) fn text(act: &Act, words: &Words, orders: Orders<'_>) -> String {
+    rule_text(act, words).or_else(|| money_text(act, words, orders)).unwrap_or_else(|| kind(act).to_owned())
+}
+
+fn rule_text(act: &Act, words: &Words) -> Option<String> {
+    let who = |did: &Did| words.name(did);
+    let all = |dids: &[Did]| match dids {
+        [] => "nobody".to_owned(),
+        some => some.iter().map(who).collect::<Vec<_>>().join(", "),
+    };
+    let named = |name: Option<&str>| name.map_or_else(String::new, |name| format!(" as {name}"));
+    Some(match act {
+        Act::Found { name, .. } => format!("founds the space {name}"),
+        Act::Policy(policy) => {
+            let tiers: Vec<String> = policy
+                .finality
+                .iter()
+                .map(|tier| format!("{} from {} up", level(tier.level), tier.from))
+                .collect();
+            let tiers = if tiers.is_empty() { "as usual".to_owned() } else { tiers.join(", ") };
+            let free = if policy.free_jobs { "free jobs allowed" } else { "no free jobs" };
+            format!("sets the rules: final {tiers}; {free}; epochs of {} s", policy.epoch_seconds)
+        }
+        Act::Appoint { member } => format!("makes {} a steward", who(member)),
+        Act::Dismiss { member } => format!("ends the stewardship of {}", who(member)),
+        Act::Admit { member, nickname } => {
+            format!("admits {}{}", who(member), named(nickname.as_deref()))
+        }
+        Act::Expel { member } => format!("expels {}", who(member)),
+        Act::Join { invitation, nickname } => {
+            format!("joins{} by an invitation of {}", named(nickname.as_deref()), who(&invitation.issuer))
+        }
+        Act::Currency { code, decimals, .. } => {
+            format!("brings in or changes the currency {code} with {decimals} decimals")
+        }
+        Act::Line { account, currency, limit, number } => {
+            format!(
+                "sets the credit line of {} to {} (grant {number})",
+                who(account),
+                words.amount(*limit, currency).text
+            )
+        }
+        Act::Freeze { account, reason } => format!("freezes {}: {reason}", who(account)),
+        Act::Unfreeze { account } => format!("unfreezes {}", who(account)),
+        Act::Witnesses { number, members } => format!("names witness set {number}: {}", all(members)),
+        Act::Treasury { account, approvers, threshold } => {
+            format!(
+                "makes {} a treasury, for which {threshold} of these approve: {}",
+                who(account),
+                all(approvers)
+            )
+        }
+        Act::Pay { .. }
+        | Act::Request { .. }
+        | Act::Accept { .. }
+        | Act::Decline { .. }
+        | Act::Return { .. }
+        | Act::Hold { .. }
+        | Act::Capture { .. }
+        | Act::Claim { .. }
+        | Act::Seal { .. }
+        | Act::Repair { .. } => return None,
+    })
+}
+
+fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
+    let who = |did: &Did| words.name(did);
+    let sum = |amount: i64, currency: &str| words.amount(amount, currency).text;
+    // What was ordered, from whoever ordered it.
+    let named = |order: &OrderRef| match orders(order) {
+        Some(known) => {
+            format!("{} from {} ({})", sum(known.amount, &known.currency), who(&known.from), short(order))
+        }
+        None => short(order),
+    };
+    let part = |amount: i64, hold: &OrderRef| match orders(hold) {
+        Some(known) => sum(amount, &known.currency),
+        None => format!("{amount} of the smallest unit"),
+    };
+    let said = |memo: &Option<String>| memo.as_ref().map_or_else(String::new, |memo| format!(": {memo}"));
+    Some(match act {
+        Act::Pay { to, amount, currency, memo, .. } => {
+            format!("pays {} to {}{}", sum(*amount, currency), who(to), said(memo))
+        }
+        Act::Request { of, amount, currency, memo, .. } => {
+            format!("asks {} for {}{}", who(of), sum(*amount, currency), said(memo))
+        }
+        Act::Accept { order } => format!("accepts {}", named(order)),
+        Act::Decline { order, reason } => format!("declines {}{}", named(order), said(reason)),
+        Act::Return { order, .. } => format!("takes back {}", named(order)),
+        Act::Hold { to, amount, currency, .. } => {
+            format!("sets {} aside for {}", sum(*amount, currency), who(to))
+        }
+        Act::Capture { hold, amount: 0, .. } => format!("frees the hold {}", short(hold)),
+        Act::Capture { hold, amount, .. } => {
+            format!("pays out {} of the hold {}", part(*amount, hold), short(hold))
+        }
+        Act::Claim { hold, amount, .. } => {
+            format!("claims {} of the hold {}", part(*amount, hold), short(hold))
+        }
+        Act::Seal { number, time, .. } => format!("seals epoch {number}, which ends at {time}"),
+        Act::Repair { at, lost } => {
+            format!("reports a fork of its own at place {at} and gives up {} entries", lost.len())
+        }
+        Act::Found { .. }
+        | Act::Policy(_)
+        | Act::Appoint { .. }
+        | Act::Dismiss { .. }
+        | Act::Admit { .. }
+        | Act::Expel { .. }
+        | Act::Join { .. }
+        | Act::Currency { .. }
+        | Act::Line { .. }
+        | Act::Freeze { .. }
+        | Act::Unfreeze { .. }
+        | Act::Witnesses { .. }
+        | Act::Treasury { .. } => return None,
+    })
+}
+
+const fn level(level: Finality) -> &'static str {
+    match level {
+        Finality::Accepted => "accepted",
+        Finality::Certified => "certified",
+        Finality::Sealed => "sealed",
+    }
+}
+
+fn short(order: &OrderRef) -> String {
+    let id: String = order.entry.to_string().chars().take(CID_CHARS_SHOWN).collect();
+    if order.index == 0 { id } else { format!("{id}#{}", order.index) }
+}

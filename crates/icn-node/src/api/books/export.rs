@@ -1,0 +1,118 @@
+//! The books in formats that other programs read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use icn_gateway::api::books::{Export, ExportFormat};
+use icn_gateway::api::{ByteStream, Problem};
+use icn_ledger::replica::Replica;
+use icn_ledger::{Act, ExportRow, OrderKind, OrderStatus, OrderView};
+use icn_types::Did;
+
+use super::words::Words;
+use super::{BooksFace, convert, read};
+use crate::spaces::Space;
+
+/// How many orders are read while the books are held.
+const READ_AT_ONCE: usize = 256;
+/// How many bytes of an export are sent at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+impl BooksFace {
+    pub(super) async fn export_books(&self, space: &str, wanted: Export) -> Result<ByteStream, Problem> {
+        let space = self.find(space)?;
+        let account = match &wanted.account {
+            Some(account) => Some(self.account(&space, Some(account), None).await?),
+            None => None,
+        };
+        let title = self.name_of(&space);
+        let writing = tokio::task::spawn_blocking(move || write(&space, &title, account, wanted.format));
+        let text = writing.await.map_err(|error| Problem::internal(error.to_string()))??;
+        let text = Bytes::from(text);
+        let chunks: Vec<std::io::Result<Bytes>> = (0..text.len())
+            .step_by(CHUNK_BYTES)
+            .map(|at| Ok(text.slice(at..at.saturating_add(CHUNK_BYTES).min(text.len()))))
+            .collect();
+        Ok(Box::pin(futures::stream::iter(chunks)))
+    }
+}
+
+fn write(
+    space: &Arc<Space>,
+    title: &str,
+    account: Option<Did>,
+    format: ExportFormat,
+) -> Result<String, Problem> {
+    let words = Words::of(space.replica().books());
+    let mut rows = rows(space, &words, account);
+    rows.sort_by(|a, b| (a.at, &a.entry).cmp(&(b.at, &b.entry)));
+    let mut names: BTreeMap<Did, String> = BTreeMap::new();
+    for (did, nickname) in words.members() {
+        if let Some(nickname) = nickname {
+            names.insert(did, nickname.to_owned());
+        }
+    }
+    let export = icn_ledger::Export { title, names: &names, rows: &rows };
+    match format {
+        ExportFormat::Hledger => Ok(export.hledger()),
+        ExportFormat::Csv => export.csv().map_err(|error| Problem::internal(error.to_string())),
+        ExportFormat::Json => {
+            serde_json::to_string_pretty(&export.json()).map_err(|error| Problem::internal(error.to_string()))
+        }
+    }
+}
+
+/// Reads every payment and hold of one account, or of all.
+fn rows(space: &Space, words: &Words, account: Option<Did>) -> Vec<ExportRow> {
+    let accounts: BTreeSet<Did> = match account {
+        Some(account) => BTreeSet::from([account]),
+        None => {
+            let replica = space.replica();
+            let books = replica.books();
+            let used = words.codes().into_iter().flat_map(|code| books.accounts(&code));
+            used.map(|(did, _)| did).chain(words.members().map(|(did, _)| did)).collect()
+        }
+    };
+    let mut rows = Vec::new();
+    for did in accounts {
+        let len = space.replica().books().history_len(&did);
+        for offset in (0..len).step_by(READ_AT_ONCE) {
+            // New orders come to the front: from the back, nothing is passed over.
+            let end = len.saturating_sub(offset);
+            let count = end.min(READ_AT_ONCE);
+            let replica = space.replica();
+            let newer = replica.books().history_len(&did).saturating_sub(len);
+            let orders = replica.books().history(&did, newer + (end - count), count);
+            // Each order once: with whoever pays, unless only the other side is wanted.
+            let wanted = orders.iter().filter(|order| account.is_some() || order.from == did);
+            rows.extend(wanted.filter_map(|order| row(&replica, words, order)));
+        }
+    }
+    rows
+}
+
+fn row(replica: &Replica, words: &Words, order: &OrderView) -> Option<ExportRow> {
+    let booked = matches!(order.status, OrderStatus::Accepted | OrderStatus::Certified | OrderStatus::Sealed);
+    let memo = match (order.kind, read::act(replica, &order.id)) {
+        (OrderKind::Pay, Some(Act::Pay { memo, .. })) => memo,
+        (_, _) => None,
+    };
+    let amount = match order.kind {
+        OrderKind::Hold => order.captured.filter(|captured| *captured > 0).unwrap_or(order.amount),
+        OrderKind::Pay | OrderKind::Capture | OrderKind::Request => order.amount,
+    };
+    convert::kind(order.kind)?;
+    Some(ExportRow {
+        at: order.at,
+        entry: order.id.to_string(),
+        payer: order.from,
+        payee: order.to,
+        amount,
+        currency: order.currency.clone(),
+        decimals: words.decimals(&order.currency),
+        status: convert::status(order.status)?.to_string(),
+        booked,
+        memo,
+    })
+}
