@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use icn_identity::{Keypair, peer_id};
 use icn_protocol::{RefusalCode, Response};
 use icn_types::{Cid, DAG_PB};
+use serde_json::Value as Json;
 
 fn main() -> Result<()> {
     for (name, wire, _) in samples::messages() {
@@ -30,7 +31,93 @@ fn main() -> Result<()> {
     names()?;
     sealed()?;
     bitswap()?;
-    unixfs()
+    unixfs()?;
+    logs()?;
+    books()
+}
+
+/// Reads a vector file.
+fn vectors(name: &str) -> Result<Json> {
+    let path = format!("{}/../../docs/protocol/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+/// Returns a field; null when there is none.
+fn part<'a>(json: &'a Json, name: &str) -> &'a Json {
+    json.get(name).unwrap_or(&Json::Null)
+}
+
+fn cases(json: &Json) -> &[Json] {
+    json.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn bytes(json: &Json) -> Result<Vec<u8>> {
+    hex::decode(json.as_str().unwrap_or_default()).map_err(std::io::Error::other)
+}
+
+/// Writes the accepted cases of a list, and as many refused ones; each bears its `why`.
+fn write_cases(target: &str, list: &Json, field: &str, refused_max: usize) -> Result<()> {
+    let mut refused = 0;
+    for case in cases(list) {
+        refused += usize::from(case.get("refused").is_some());
+        if case.get("refused").is_none() || refused <= refused_max {
+            let why = part(case, "why").as_str().unwrap_or_default();
+            let name: Vec<&str> =
+                why.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+            write(target, &name.join("_"), &bytes(part(case, field))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn logs() -> Result<()> {
+    write_cases("entry", part(&vectors("entries.json")?, "cases"), "bytes", 3)?;
+    write_cases("fork", &vectors("forks.json")?, "bytes", 3)?;
+    write_cases("live", &vectors("live.json")?, "bytes", 1)?;
+    write("page", "replica", &icn_fuzz::targets::sample_page())?;
+    let empty = icn_gossip::Log::new(
+        icn_gossip::LogId { space: samples::originator().did(), topic: icn_gossip::TopicName::ledger() },
+        icn_gossip::LogLimits::default(),
+    );
+    write("page", "empty", &empty.snapshot())?;
+    let sync = vectors("sync.json")?;
+    for (number, session) in cases(part(&sync, "sessions")).iter().enumerate() {
+        // What the one side said is what the other one hears.
+        for (side, from) in [(0, "responder"), (1, "initiator"), (2, "responder"), (3, "initiator")] {
+            let mut stream = vec![side];
+            for message in
+                cases(part(session, "messages")).iter().filter(|message| part(message, "from") == from)
+            {
+                let framed = icn_gossip::frame(&bytes(part(message, "bytes"))?);
+                stream.extend(framed.map_err(std::io::Error::other)?);
+            }
+            write("sync", &format!("session_{number}_{from}_{side}"), &stream)?;
+        }
+    }
+    let refused =
+        icn_gossip::frame(&icn_gossip::refuse("not_a_member", "")).map_err(std::io::Error::other)?;
+    write("sync", "refused", &[&[0], &refused[..]].concat())
+}
+
+fn books() -> Result<()> {
+    let posts = vectors("posts.json")?;
+    write_cases("post", part(&posts, "valid"), "bytes", 0)?;
+    write_cases("post", part(&posts, "refused"), "bytes", 3)?;
+    write_cases("vote", part(&vectors("certificates.json")?, "votes"), "bytes", 3)?;
+    let passes = vectors("passes.json")?;
+    for (number, case) in
+        cases(part(&passes, "passes")).iter().enumerate().filter(|(number, _)| [0, 7].contains(number))
+    {
+        write("pass", &format!("pass_{number}"), &bytes(part(case, "bytes"))?)?;
+    }
+    for (number, case) in cases(part(&passes, "invitations")).iter().enumerate().take(4) {
+        write(
+            "pass",
+            &format!("invitation_{number}"),
+            part(case, "text").as_str().unwrap_or_default().as_bytes(),
+        )?;
+    }
+    write("pass", "order", format!("{}#3", samples::job()).as_bytes())
 }
 
 fn names() -> Result<()> {

@@ -1,5 +1,8 @@
 //! The targets: one for each decoder.
 
+mod books;
+mod logs;
+
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -12,6 +15,9 @@ use icn_protocol::{
 use icn_types::{
     Cid, DAG_CBOR, DAG_PB, Did, Duration, RAW, Region, Timestamp, TokenAmount, check_path, codec,
 };
+
+pub use self::books::{pass, post, vote};
+pub use self::logs::{entry, fork, live, page, sample_page, sync};
 
 /// Takes every signature, so that inputs reach what lies behind the check.
 struct Credulous;
