@@ -108,6 +108,8 @@ pub struct Replica {
     /// Entries that a witness could not judge yet.
     undecided: BTreeSet<Cid>,
     next_look: Timestamp,
+    /// The witness set for which everything uncertified was looked at.
+    looked_for: Option<u64>,
     next_seal: Timestamp,
     /// The last attempt at a seal: its number, and which round of turns.
     sealed: Option<(u64, u64)>,
@@ -156,6 +158,7 @@ impl Replica {
             assembled: BTreeSet::new(),
             undecided: BTreeSet::new(),
             next_look: Timestamp::default(),
+            looked_for: None,
             next_seal: Timestamp::default(),
             sealed: None,
             notes: Vec::new(),
@@ -178,6 +181,8 @@ impl Replica {
     pub fn restore_vote(&mut self, witness: Did, record: &VoteRecord) {
         if let Some(witness) = self.witnesses.get_mut(&witness) {
             witness.restore(record);
+            // Nobody may have heard it: it is given once more, unless the entry is certified by now.
+            self.undecided.insert(record.entry);
         }
     }
 

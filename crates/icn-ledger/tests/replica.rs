@@ -117,6 +117,25 @@ fn epochs_are_sealed() {
     assert_eq!(net.nodes[0].replica.books().seals().len(), seals, "nothing happened, nothing is sealed");
 }
 
+/// A hold that nobody captures ends with the first seal after its time, although nothing else happens.
+#[test]
+fn a_hold_lapses() {
+    let mut net = Net::new(3);
+    let (steward, payee) = (net.nodes[0].did, net.nodes[1].did);
+    let policy = SpacePolicy { epoch_seconds: 2, ..SpacePolicy::default() };
+    net.post(0, steward, vec![Act::Policy(policy)]).unwrap();
+    let expires = net.now.plus(icn_types::Duration::from_secs(20));
+    let hold = Act::Hold { to: payee, amount: 60, currency: "hours".into(), expires, purpose: None };
+    let posted = net.post(0, steward, vec![hold]).unwrap();
+    let order = icn_ledger::OrderRef { entry: posted.entry, index: 0 };
+    net.run(15_000);
+    assert_eq!(net.nodes[1].replica.order(&order).unwrap().status, OrderStatus::Placed);
+    net.run(15_000);
+    assert_eq!(net.nodes[1].replica.order(&order).unwrap().status, OrderStatus::Expired);
+    net.pay(0, 1, 60).unwrap();
+    net.agree();
+}
+
 /// A member signs two entries at one place, one on each side of a partition: everybody finds out, and agrees.
 #[test]
 fn a_fork_is_found_out() {

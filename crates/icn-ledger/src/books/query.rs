@@ -445,6 +445,21 @@ impl Books {
         })
     }
 
+    /// Tells whether an open order has a time that is over: a seal at this time would end it.
+    #[must_use]
+    pub fn awaits_seal(&self, now: Timestamp) -> bool {
+        self.state.orders.iter().any(|order| {
+            let is_open = order.accepted == NONE && order.returned == NONE && order.declined == NONE;
+            let is_over = order.expires <= now.as_millis() && order.standing == Standing::Good;
+            let is_captured = order.kind == Kind::Hold && order.link != NONE;
+            is_open
+                && is_over
+                && !is_captured
+                && matches!(order.kind, Kind::Pay | Kind::Hold)
+                && !self.is_lapsed(order)
+        })
+    }
+
     /// Tells whether a seal of this entry is valid, its digest with it.
     #[must_use]
     pub fn seal_is_right(&self, idx: u32) -> bool {

@@ -49,9 +49,15 @@ impl Replica {
 
     /// Lets the witnesses of this node look at new entries, and again at those that they could not judge yet.
     fn vote(&mut self, now: Timestamp, fresh: &[Cid]) -> Vec<Effect> {
-        if self.books.witness_set().is_none() {
+        let Some(set) = self.books.witness_set() else {
             self.undecided.clear();
             return Vec::new();
+        };
+        if self.looked_for != Some(set.number) {
+            // A new set may certify what the one before did not.
+            self.looked_for = Some(set.number);
+            let sealed = self.books.last_seal().and_then(|seal| self.log.idx(&seal.entry));
+            self.undecided.extend(self.log.ids_from(sealed.unwrap_or(icn_gossip::Idx(0))));
         }
         let is_due = now >= self.next_look;
         let mut due: Vec<Cid> = fresh.to_vec();
@@ -63,9 +69,15 @@ impl Replica {
         let mut votes = Vec::new();
         let mut witnesses = std::mem::take(&mut self.witnesses);
         for id in due {
+            if self.is_certified(&id) {
+                continue;
+            }
             let Some((author, seq, prev, post)) = self.read(&id) else { continue };
             let candidate = Candidate { id, author, seq, prev, post: &post };
             for (did, witness) in &mut witnesses {
+                if !set.members.contains(did) {
+                    continue;
+                }
                 match witness.consider(now, &candidate, &view::View::new(self)) {
                     Ok(wanted) => {
                         for effect in wanted {
@@ -128,6 +140,9 @@ impl Replica {
     /// Puts together what a member can accept now: as many as fit into one entry.
     fn acceptable(&mut self, member: &Did) -> Option<(Vec<Act>, Vec<Certificate>)> {
         let mut incoming = std::mem::take(&mut self.own.get_mut(member)?.incoming);
+        if incoming.is_empty() {
+            return None;
+        }
         let policy = self.books.policy();
         let has_witnesses = self.books.witness_set().is_some();
         let mut acts = Vec::new();
@@ -247,7 +262,12 @@ impl Replica {
         let epoch = self.books.policy().epoch_seconds * 1_000;
         let last = self.books.last_seal();
         let covered = last.as_ref().and_then(|seal| self.log.idx(&seal.entry)).map_or(0, |idx| idx.0 + 1);
-        if epoch == 0 || !self.has_news(covered) {
+        if epoch == 0 {
+            return Vec::new();
+        }
+        if !self.has_news(covered) && !self.books.awaits_seal(now) {
+            // Looking through all orders is work: not so often.
+            self.next_seal = now.plus(Duration::from_millis((epoch / 4).max(SEAL_LOOK.as_millis())));
             return Vec::new();
         }
         let sealers = self.books.witness_set().map_or_else(|| self.books.stewards(), |set| set.members);

@@ -90,11 +90,11 @@ fn passes() -> Vec<Json> {
         }
         case
     };
-    let day = Duration::from_secs(24 * 3_600);
+    let month = Duration::from_secs(30 * 24 * 3_600);
     let ago = |age: Duration| Pass::member(space, node, now().minus(age), &key(2));
     let ahead = |by: Duration| Pass::member(space, node, now().plus(by), &key(2));
     let second = Duration::from_secs(1);
-    let skew = Duration::from_secs(600);
+    let longer = Duration::from_secs(30 * 24 * 3_600 + 1);
     let invited = Pass::Invitation(Box::new(invitation(None)));
     let late = invitation(None).expires.plus(second);
     let elsewhere = Pass::member(key(9).did(), node, now(), &key(2));
@@ -104,10 +104,10 @@ fn passes() -> Vec<Json> {
     assert_eq!(word.sig.as_slice(), sig.as_bytes(), "the statement is a map of four fields");
     vec![
         case("a member's word for its node", true, node, now(), &ago(Duration::from_secs(0))),
-        case("a day old", true, node, now(), &ago(day)),
-        case("older", false, node, now(), &ago(Duration::from_secs(24 * 3_600 + 1))),
-        case("ten minutes ahead", true, node, now(), &ahead(skew)),
-        case("further ahead", false, node, now(), &ahead(Duration::from_secs(601))),
+        case("thirty days old", true, node, now(), &ago(month)),
+        case("older", false, node, now(), &ago(longer)),
+        case("thirty days ahead", true, node, now(), &ahead(month)),
+        case("further ahead", false, node, now(), &ahead(longer)),
         case("shown by another node", false, key(9).did(), now(), &ago(Duration::from_secs(0))),
         case("for another space", false, node, now(), &elsewhere),
         case("an invitation", true, node, now(), &invited),
