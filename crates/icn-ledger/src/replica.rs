@@ -10,6 +10,7 @@ mod duties;
 mod event;
 mod pass;
 mod posting;
+mod repair;
 mod syncing;
 mod taking;
 mod view;
@@ -33,6 +34,9 @@ use crate::certificate::Certificate;
 use crate::invitation::Invitation;
 use crate::misbehaviour::Misbehaviour;
 use crate::witness::{Memory, Tally, VoteRecord, Witness};
+
+/// How often one turn looks whether what it did leads to more. What is left waits for the next turn.
+const ROUNDS_MAX: usize = 4;
 
 /// Reads entries that were written down.
 pub trait Entries: Send {
@@ -115,6 +119,8 @@ pub struct Replica {
     sealed: Option<(u64, u64)>,
     /// What is to be written with the next turn.
     notes: Vec<Write>,
+    /// How many forks were looked at for such as this node can repair.
+    repaired: usize,
     must_rejudge: bool,
     started: Timestamp,
     turn: u64,
@@ -162,6 +168,7 @@ impl Replica {
             next_seal: Timestamp::default(),
             sealed: None,
             notes: Vec::new(),
+            repaired: 0,
             must_rejudge: false,
             started: Timestamp::default(),
             turn: config.seed,
@@ -175,6 +182,15 @@ impl Replica {
         let memory = if self.config.has_peers { Memory::Unsure } else { Memory::Kept };
         self.witnesses.entry(did).or_insert_with(|| Witness::new(self.config.space, did, memory));
         self.own.entry(did).or_insert_with(|| Own::new(signer));
+    }
+
+    /// Lets a member speak from here whose key was made just now: nobody can have written with it elsewhere.
+    pub fn add_new_identity(&mut self, signer: Arc<dyn Signer>) {
+        let did = signer.did();
+        self.add_identity(signer);
+        if let Some(own) = self.own.get_mut(&did).filter(|_| self.log.head_of(&did).is_none()) {
+            own.is_confirmed = true;
+        }
     }
 
     /// Takes a vote from the disk, before anything else.
@@ -215,7 +231,7 @@ impl Replica {
         match event {
             Event::Live { from, ticket, message } => self.hear_live(now, from, ticket, message),
             Event::Post { ticket, request } => self.hear_post(now, ticket, request),
-            Event::Submit { ticket, entry } => self.hear_submit(ticket, *entry),
+            Event::Submit { ticket, entry } => self.hear_submit(now, ticket, *entry),
             Event::PeerUp(node) => self.peer_up(now, node),
             Event::PeerDown(node) => self.peer_down(node),
             Event::SessionOpened { session, node, is_ours } => {
@@ -238,15 +254,29 @@ impl Replica {
     #[must_use = "effects do nothing until the shell carries them out"]
     pub fn settle(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.must_rejudge {
-            self.rejudge();
-        }
+        self.judge();
         effects.extend(self.answer_waiting(now));
-        effects.extend(self.duties(now));
+        for _ in 0..ROUNDS_MAX {
+            // What a duty writes may have to be judged before the next one is looked at.
+            self.judge();
+            let more = self.duties(now);
+            if more.is_empty() {
+                break;
+            }
+            effects.extend(more);
+        }
+        self.judge();
         if !self.notes.is_empty() {
             effects.push(Effect::Persist(std::mem::take(&mut self.notes)));
         }
         effects
+    }
+
+    /// Judges everything anew, if an entry asked for it.
+    fn judge(&mut self) {
+        if self.must_rejudge {
+            self.rejudge();
+        }
     }
 
     /// Tells whether a member of this node may write: its head is confirmed, or nobody else could know another.

@@ -246,6 +246,31 @@ fn a_restored_backup_finds_its_head() {
     assert!(net.ask(1, offline).unwrap().is_ok());
 }
 
+/// A restored node that was told to write offline has forked its chain. It finds out, keeps what others relied on, and
+/// gives up the rest: a fault, not a fraud.
+#[test]
+fn an_own_fork_is_repaired() {
+    let mut net = Net::new(3);
+    let yesterday = net.copy_disk(1);
+    net.pay(1, 2, 5).unwrap();
+    net.split(&[0, 1, 0]);
+    net.restart(1, yesterday);
+    let (author, to) = (net.nodes[1].did, net.nodes[0].did);
+    let act = Act::Pay { to, amount: 10, currency: "hours".into(), memo: None, request: None, expires: None };
+    let request = PostRequest { author, acts: vec![act], approvals: vec![], key: None, is_offline: true };
+    net.ask(1, request).unwrap().unwrap();
+    net.heal();
+    net.run(3_000);
+    net.agree();
+    let forks = net.nodes[0].replica.books().forks();
+    assert_eq!((forks.len(), forks[0].rule), (1, icn_ledger::ForkRule::Repaired));
+    assert!(!net.nodes[2].replica.books().is_forked(&author));
+    assert_eq!(net.balance(0, 1), -5, "what was accepted stands, what was not is given up");
+    net.pay(1, 0, 3).unwrap();
+    net.agree();
+    assert_eq!(net.balance(2, 1), -8);
+}
+
 #[test]
 fn strangers_are_not_heard() {
     let mut net = Net::new(2);

@@ -31,6 +31,7 @@ impl Replica {
         let fresh = std::mem::take(&mut self.fresh);
         let mut effects = self.vote(now, &fresh);
         if self.is_confirmed() {
+            effects.extend(self.repair(now));
             effects.extend(self.accept(now));
             effects.extend(self.take_back(now));
             effects.extend(self.certify(now));
@@ -271,11 +272,14 @@ impl Replica {
             return Vec::new();
         }
         let sealers = self.books.witness_set().map_or_else(|| self.books.stewards(), |set| set.members);
-        let numbers = self.books.seals();
-        let number = numbers.iter().map(|seal| seal.number).max().unwrap_or(0) + 1;
+        let proposed = self.books.seals();
+        let number = proposed.iter().map(|seal| seal.number).max().unwrap_or(0) + 1;
         let last_time = last.as_ref().map_or_else(Timestamp::default, |seal| seal.time);
+        // A proposal gets half an epoch to be certified before the next one is made.
+        let latest = proposed.iter().map(|seal| seal.time).max().unwrap_or_default();
+        let is_pending = latest > last_time && now.since(latest).as_millis() < epoch / 2;
         let since = now.since(last_time.max(self.started)).as_millis();
-        if since < epoch || sealers.is_empty() {
+        if since < epoch || is_pending || sealers.is_empty() {
             return Vec::new();
         }
         // The first in turn seals when the epoch is over, the next half an epoch later, and so on.
@@ -292,7 +296,7 @@ impl Replica {
             .log
             .deps_for(&sealer)
             .into_iter()
-            .chain(self.log.head_of(&sealer).map(|(_, head)| head))
+            .chain(self.chain_head(&sealer).map(|(_, head)| head))
             .filter_map(|id| self.log.idx(&id).map(|idx| idx.0))
             .collect();
         let Some(digest) = self.books.cut_digest(&parents) else { return Vec::new() };
@@ -322,7 +326,7 @@ impl Replica {
     }
 
     /// Reads an entry of the log.
-    fn read(&self, id: &Cid) -> Option<(Did, u64, Option<Cid>, crate::act::Post)> {
+    pub(super) fn read(&self, id: &Cid) -> Option<(Did, u64, Option<Cid>, crate::act::Post)> {
         let entry = self.entry(id)?.check().ok()?.trusted();
         let post = crate::act::post_of(entry.entry()).ok()?;
         Some((entry.entry().author, entry.entry().seq, entry.entry().prev, post))

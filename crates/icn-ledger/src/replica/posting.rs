@@ -42,7 +42,7 @@ pub enum Refusal {
     /// No other node has confirmed the own head since the start.
     #[error(
         "no other node of the space has confirmed yet where the chain of {0} ends, and a restored copy must not write \
-         twice: connect to another node, or say that this is the only copy with `--offline`"
+         twice: connect to another node of the space and try again"
     )]
     Unconfirmed(Did),
     /// Too much waits already.
@@ -129,6 +129,7 @@ impl Replica {
     }
 
     fn post(&mut self, now: Timestamp, ticket: u64, request: PostRequest) -> Vec<Effect> {
+        self.judge();
         let PostRequest { author, acts, approvals, key, .. } = request;
         let earlier = key.as_ref().and_then(|key| self.own.get(&author)?.keys.get(key).copied());
         if let Some((entry, seq)) = earlier {
@@ -154,9 +155,31 @@ impl Replica {
         certificates: Vec<Certificate>,
         key: Option<String>,
     ) -> Result<(Posted, Vec<Effect>), Refusal> {
-        let signer = Arc::clone(&self.own.get(&author).ok_or(Refusal::NoKey(author))?.signer);
         let post = Post { acts, certificates, approvals, key, ..Post::new(Vec::new()) };
-        let entry = self.next_entry(now, author, &post)?;
+        let head = self.chain_head(&author);
+        self.append_post(now, author, post, head)
+    }
+
+    /// Appends acts behind a place of the own choice: the branch of an own fork that is kept.
+    pub(super) fn append_behind(
+        &mut self,
+        now: Timestamp,
+        author: Did,
+        acts: Vec<Act>,
+        head: Option<(u64, Cid)>,
+    ) -> Result<(Posted, Vec<Effect>), Refusal> {
+        self.append_post(now, author, Post::new(acts), head)
+    }
+
+    fn append_post(
+        &mut self,
+        now: Timestamp,
+        author: Did,
+        post: Post,
+        head: Option<(u64, Cid)>,
+    ) -> Result<(Posted, Vec<Effect>), Refusal> {
+        let signer = Arc::clone(&self.own.get(&author).ok_or(Refusal::NoKey(author))?.signer);
+        let entry = self.entry_behind(now, author, &post, head)?;
         let signed = entry.sign(signer.as_ref()).map_err(|_| too_large())?;
         self.preview(&signed, &post)?;
         let posted = Posted { entry: signed.id(), seq: signed.entry().seq, is_repeat: false };
@@ -180,7 +203,18 @@ impl Replica {
     ///
     /// [`Refusal::Post`] when the post is not one.
     pub fn next_entry(&self, now: Timestamp, author: Did, post: &Post) -> Result<Entry, Refusal> {
-        let head = self.log.head_of(&author);
+        self.entry_behind(now, author, post, self.chain_head(&author))
+    }
+
+    fn entry_behind(
+        &self,
+        now: Timestamp,
+        author: Did,
+        post: &Post,
+        head: Option<(u64, Cid)>,
+    ) -> Result<Entry, Refusal> {
+        let mut deps = self.log.deps_for(&author);
+        deps.retain(|dep| head.is_none_or(|(_, head)| head != *dep));
         let log = self.log.log_id();
         Ok(Entry {
             v: icn_gossip::ENTRY_VERSION,
@@ -189,7 +223,7 @@ impl Replica {
             author,
             seq: head.map_or(1, |(seq, _)| seq + 1),
             prev: head.map(|(_, head)| head),
-            deps: self.log.deps_for(&author),
+            deps,
             at: now,
             body: post.encode().map_err(Refusal::Post)?,
         })
@@ -197,14 +231,15 @@ impl Replica {
 
     /// Hears an entry that was signed elsewhere. It must be the next of its chain: what comes late or twice is no fork by
     /// this node's doing.
-    pub(super) fn hear_submit(&mut self, ticket: u64, checked: Checked) -> Vec<Effect> {
+    pub(super) fn hear_submit(&mut self, now: Timestamp, ticket: u64, checked: Checked) -> Vec<Effect> {
+        self.judge();
         let answer = |result| Effect::Answer { ticket, result };
         let entry = checked.entry.entry();
         let (author, seq, id) = (entry.author, entry.seq, checked.entry.id());
         if self.log.contains(&id) {
             return vec![answer(Ok(Posted { entry: id, seq, is_repeat: true }))];
         }
-        let head = self.log.head_of(&author);
+        let head = self.chain_head(&author);
         if entry.prev != head.map(|(_, head)| head) || entry.log() != *self.log.log_id() {
             return vec![answer(Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq))))];
         }
@@ -214,7 +249,7 @@ impl Replica {
         let Ok(live) = LiveMessage::Entry(checked.entry.signed().clone()).encode() else {
             return vec![answer(Err(too_large()))];
         };
-        let (taken, mut effects) = self.admit_and_tell(entry.at, checked.clone());
+        let (taken, mut effects) = self.admit_and_tell(now, checked.clone());
         let answer = match taken {
             Taken::Applied | Taken::Known | Taken::Waiting => {
                 effects.push(Effect::Publish(live));
