@@ -233,7 +233,7 @@ impl Replica {
             Event::Post { ticket, request } => self.hear_post(now, ticket, request),
             Event::Submit { ticket, entry } => self.hear_submit(now, ticket, *entry),
             Event::PeerUp(node) => self.peer_up(now, node),
-            Event::PeerDown(node) => self.peer_down(node),
+            Event::PeerDown(node) => self.peer_down(now, node),
             Event::SessionOpened { session, node, is_ours } => {
                 self.session_opened(now, session, node, is_ours)
             }

@@ -21,6 +21,8 @@ const NODES_MAX: usize = 1_024;
 const MISSING_PAUSE: Duration = Duration::from_millis(150);
 /// After a failed try, so long until the next.
 const RETRY_PAUSE: Duration = Duration::from_millis(1_000);
+/// A node that left is tried for so long.
+const ABSENCE_MAX: Duration = Duration::from_secs(600);
 /// Two nodes that meet do not both begin at once: the one with the higher DID waits so long.
 const YIELD: Duration = Duration::from_millis(400);
 /// A reconciliation that takes longer is given up.
@@ -34,6 +36,10 @@ const CONFIRMING: usize = 3;
 #[derive(Debug)]
 pub(super) struct Node {
     is_up: bool,
+    /// When it left: it is tried for a while, since it may be the network that went.
+    left: Timestamp,
+    /// Whether a stream to it is being opened.
+    is_opening: bool,
     /// Whether everything that it had was taken in since the start.
     is_merged: bool,
     next: Timestamp,
@@ -62,15 +68,23 @@ impl Replica {
             return Vec::new();
         }
         let next = if self.config.node < node { now } else { now.plus(YIELD) };
-        let known = self.nodes.entry(node).or_insert(Node { is_up: true, is_merged: false, next });
+        let known = self.nodes.entry(node).or_insert(Node {
+            is_up: true,
+            left: now,
+            is_opening: false,
+            is_merged: false,
+            next,
+        });
         known.is_up = true;
         known.next = known.next.min(next);
         self.begin_due(now)
     }
 
-    pub(super) fn peer_down(&mut self, node: Did) -> Vec<Effect> {
+    pub(super) fn peer_down(&mut self, now: Timestamp, node: Did) -> Vec<Effect> {
         if let Some(known) = self.nodes.get_mut(&node) {
             known.is_up = false;
+            known.left = now;
+            known.next = now.plus(RETRY_PAUSE);
         }
         if self.nodes.len() >= NODES_MAX {
             self.nodes.remove(&node);
@@ -102,7 +116,8 @@ impl Replica {
         let mut due: Vec<(Timestamp, Did)> = self
             .nodes
             .iter()
-            .filter(|(_, node)| node.is_up && node.next <= now)
+            .filter(|(_, node)| node.is_up || (node.is_merged && now.since(node.left) < ABSENCE_MAX))
+            .filter(|(_, node)| !node.is_opening && node.next <= now)
             .map(|(did, node)| (node.next, *did))
             .collect();
         due.sort_unstable();
@@ -116,7 +131,8 @@ impl Replica {
             let next = now.plus(self.period());
             if let Some(node) = self.nodes.get_mut(&did) {
                 node.next = next;
-                ours += 1;
+                node.is_opening = true;
+                ours += usize::from(node.is_up);
                 effects.push(Effect::OpenSession { node: did });
             }
         }
@@ -136,6 +152,7 @@ impl Replica {
 
     pub(super) fn session_failed(&mut self, now: Timestamp, node: Did) -> Vec<Effect> {
         if let Some(node) = self.nodes.get_mut(&node) {
+            node.is_opening = false;
             node.next = now.plus(RETRY_PAUSE);
         }
         Vec::new()
@@ -148,6 +165,9 @@ impl Replica {
         node: Did,
         is_ours: bool,
     ) -> Vec<Effect> {
+        if let Some(node) = self.nodes.get_mut(&node).filter(|_| is_ours) {
+            node.is_opening = false;
+        }
         if self.sessions.len() >= SESSIONS_MAX {
             return vec![Effect::CloseSession { session }];
         }

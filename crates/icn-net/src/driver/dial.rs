@@ -13,9 +13,10 @@ use crate::config::Config;
 use crate::error::NetError;
 use crate::handle::Answer;
 
-/// The pause before a bootstrap peer is dialled again: it doubles from the first to the last.
+/// The pause before a bootstrap peer is dialled again: it doubles from the first to the last. The last is short, because a
+/// cable that was plugged in again should be noticed while somebody still looks at it, and a dial costs one packet.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Peers of an earlier run that are dialled at start.
 const KNOWN_MAX: usize = 32;
 /// A node without any peer tries those that it knows again after so long.

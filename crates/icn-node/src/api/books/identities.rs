@@ -43,7 +43,7 @@ impl BooksFace {
         }
         // A running node unlocks every key with its own passphrase, so it makes keys with no other.
         let keypair = self.make_key(request.name.clone()).await.map_err(|error| keystore_problem(&error))?;
-        self.let_speak(&keypair);
+        self.let_speak(&keypair, true);
         Ok(OwnIdentity { name: request.name, did: Some(keypair.did()), node: false, locked: false })
     }
 

@@ -67,14 +67,19 @@ impl BooksFace {
         let node = Arc::clone(&self.0);
         let added = tokio::task::spawn_blocking(move || node.spaces.identities.refresh()).await;
         for keypair in added.unwrap_or_default() {
-            self.let_speak(&keypair);
+            self.let_speak(&keypair, false);
         }
     }
 
-    /// Lets an identity speak in every open space.
-    pub(super) fn let_speak(&self, keypair: &Arc<Keypair>) {
+    /// Lets an identity speak in every open space. A key that was made just now has written nowhere else.
+    pub(super) fn let_speak(&self, keypair: &Arc<Keypair>, is_new: bool) {
         for space in self.0.spaces.all() {
-            space.replica().add_identity(Arc::clone(keypair) as Arc<dyn icn_identity::Signer>);
+            let signer = Arc::clone(keypair) as Arc<dyn icn_identity::Signer>;
+            if is_new {
+                space.replica().add_new_identity(signer);
+            } else {
+                space.replica().add_identity(signer);
+            }
         }
     }
 
