@@ -246,6 +246,27 @@ fn a_restored_backup_finds_its_head() {
     assert!(net.ask(1, offline).unwrap().is_ok());
 }
 
+/// A member's entry with an invented past waits for ever; nobody else is kept from anything by it.
+#[test]
+fn an_invented_past_stops_nobody() {
+    let mut net = Net::new(3);
+    let liar = key(3);
+    let mut entry = net.nodes[0]
+        .replica
+        .next_entry(net.now, liar.did(), &Post::new(vec![Act::Unfreeze { account: liar.did() }]))
+        .unwrap();
+    entry.deps = vec![icn_types::Cid::of_dag_cbor(b"nobody has this")];
+    net.deliver(0, entry, &liar);
+    net.run(3_000);
+    assert_eq!(net.nodes[1].replica.log().waiting_len(), 1);
+    let disk = net.copy_disk(1);
+    net.restart(1, disk);
+    net.connect();
+    net.run(3_000);
+    net.pay(1, 0, 3).unwrap();
+    net.agree();
+}
+
 /// A restored node that was told to write offline has forked its chain. It finds out, keeps what others relied on, and
 /// gives up the rest: a fault, not a fraud.
 #[test]

@@ -19,6 +19,8 @@ const SESSIONS_MAX: usize = 16;
 const NODES_MAX: usize = 1_024;
 /// After an entry whose past is missing, so long is waited for it to come by itself.
 const MISSING_PAUSE: Duration = Duration::from_millis(150);
+/// The longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// After a failed try, so long until the next.
 const RETRY_PAUSE: Duration = Duration::from_millis(1_000);
 /// A node that left is tried for so long.
@@ -29,6 +31,8 @@ const YIELD: Duration = Duration::from_millis(400);
 const SESSION_TIME_MAX: Duration = Duration::from_secs(600);
 /// Votes that go with a reconciliation.
 const VOTES_MAX: usize = 4_096;
+/// So long after the start one merged node is enough: another that never finishes must not keep everybody from writing.
+const CONFIRM_TIME: Duration = Duration::from_secs(30);
 /// So many merged nodes confirm the own head, even when more are connected.
 const CONFIRMING: usize = 3;
 
@@ -42,6 +46,8 @@ pub(super) struct Node {
     is_opening: bool,
     /// Whether everything that it had was taken in since the start.
     is_merged: bool,
+    /// How long until the next try, after one that did not bring everything.
+    pause: Duration,
     next: Timestamp,
 }
 
@@ -59,6 +65,8 @@ pub(super) struct Session {
     unchecked: u32,
     /// Whether both sides have said all, and whether that was everything.
     is_done: Option<bool>,
+    /// Whether something that it brought could not be applied.
+    is_partial: bool,
     is_closed: bool,
 }
 
@@ -73,6 +81,7 @@ impl Replica {
             left: now,
             is_opening: false,
             is_merged: false,
+            pause: MISSING_PAUSE,
             next,
         });
         known.is_up = true;
@@ -106,7 +115,8 @@ impl Replica {
     /// An entry came whose past is not here: whoever sent it has it.
     pub(super) fn miss(&mut self, now: Timestamp, from: Did) {
         if let Some(node) = self.nodes.get_mut(&from) {
-            node.next = node.next.min(now.plus(MISSING_PAUSE));
+            node.next = node.next.min(now.plus(node.pause));
+            node.pause = Duration::from_millis((node.pause.as_millis() * 2).min(PAUSE_MAX.as_millis()));
         }
     }
 
@@ -186,6 +196,7 @@ impl Replica {
             eras,
             unchecked: 0,
             is_done: None,
+            is_partial: false,
             is_closed: false,
         };
         let mut effects = Vec::new();
@@ -362,6 +373,13 @@ impl Replica {
         Vec::new()
     }
 
+    /// Notes that something which a session brought could not be applied.
+    pub(super) fn partial(&mut self, session: SessionId) {
+        if let Some(state) = self.sessions.get_mut(&session) {
+            state.is_partial = true;
+        }
+    }
+
     /// Names the node at the other end of a session.
     pub(super) fn session_node(&self, session: SessionId) -> Option<Did> {
         self.sessions.get(&session).map(|session| session.node)
@@ -369,16 +387,18 @@ impl Replica {
 
     /// Everything that a node had is here.
     fn merge(&mut self, now: Timestamp, state: &mut Session) {
-        let is_complete = state.is_done == Some(true) && self.log.missing().is_empty();
-        if !is_complete {
-            // Its other entries came meanwhile, or their past did not: once more, soon.
+        // What a node has is whole by itself: entries that wait here for an invented past say nothing about it.
+        if state.is_done != Some(true) || state.is_partial {
+            // Once more, soon; but nobody makes us run in circles.
             if let Some(node) = self.nodes.get_mut(&state.node) {
-                node.next = node.next.min(now.plus(MISSING_PAUSE));
+                node.next = node.next.min(now.plus(node.pause));
+                node.pause = Duration::from_millis((node.pause.as_millis() * 2).min(PAUSE_MAX.as_millis()));
             }
             return;
         }
         if let Some(node) = self.nodes.get_mut(&state.node) {
             node.is_merged = true;
+            node.pause = MISSING_PAUSE;
         }
         for (did, era) in std::mem::take(&mut state.eras) {
             if let Some(witness) = self.witnesses.get_mut(&did) {
@@ -392,7 +412,8 @@ impl Replica {
         }
         let ups = self.nodes.values().filter(|node| node.is_up);
         let merged = self.nodes.values().filter(|node| node.is_merged).count();
-        if merged >= CONFIRMING || (merged > 0 && ups.clone().all(|node| node.is_merged)) {
+        let all_up = ups.clone().all(|node| node.is_merged);
+        if merged >= CONFIRMING || (merged > 0 && (all_up || now.since(self.started) > CONFIRM_TIME)) {
             for own in self.own.values_mut() {
                 own.is_confirmed = true;
             }

@@ -83,10 +83,16 @@ impl Replica {
         for entry in entries {
             match entry {
                 Ok(checked) => {
-                    let (_, more) = self.admit_and_tell(now, checked);
+                    let (taken, more) = self.admit_and_tell(now, checked);
                     effects.extend(more);
+                    if !matches!(taken, Taken::Applied | Taken::Known) {
+                        self.partial(session);
+                    }
                 }
-                Err(error) => self.refuse_entry(now, session, &error),
+                Err(error) => {
+                    self.partial(session);
+                    self.refuse_entry(now, session, &error);
+                }
             }
         }
         for vote in votes {
