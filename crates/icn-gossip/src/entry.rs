@@ -85,14 +85,18 @@ impl Entry {
     ///
     /// [`EntryError`] when the entry would be refused by everybody else.
     pub fn sign(self, signer: &dyn Signer) -> Result<VerifiedEntry, EntryError> {
-        let bytes = codec::encode(&self)?;
-        let sig = signer.sign(ENTRY_SIGNATURE, &bytes);
-        let signed = SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(sig.as_bytes().to_vec()) };
-        let RawEntry { id, entry, signed } = signed.check()?;
-        if signer.did() != entry.author {
+        self.check()?;
+        if signer.did() != self.author {
             return Err(EntryError::Field("author", "the entry is signed by somebody else"));
         }
-        Ok(VerifiedEntry { id, entry, signed })
+        let bytes = codec::encode(&self)?;
+        if bytes.len() > ENTRY_BYTES_MAX {
+            return Err(EntryError::TooLarge(bytes.len()));
+        }
+        let id = Cid::of_dag_cbor(&bytes);
+        let sig = signer.sign(ENTRY_SIGNATURE, &bytes);
+        let signed = SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(sig.as_bytes().to_vec()) };
+        Ok(VerifiedEntry { id, entry: self, signed })
     }
 
     fn check(&self) -> Result<(), EntryError> {

@@ -35,6 +35,8 @@ use crate::invitation::Invitation;
 use crate::misbehaviour::Misbehaviour;
 use crate::witness::{Memory, Tally, VoteRecord, Witness};
 
+/// So many of the latest entries are looked at by the witnesses of this node after a start.
+const LOOKED_AT_AGAIN_MAX: usize = 10_000;
 /// How often one turn looks whether what it did leads to more. What is left waits for the next turn.
 const ROUNDS_MAX: usize = 4;
 
@@ -211,14 +213,18 @@ impl Replica {
         let checked = Checked::trusted(signed)?;
         // What was written was applied before, so nothing is to be written again.
         drop(self.admit(checked));
+        self.recent.clear();
+        self.fresh.clear();
         Ok(())
     }
 
     /// Ends the reading of the disk.
     pub fn restored(&mut self, now: Timestamp) {
         self.started = now;
-        self.recent.clear();
-        self.fresh.clear();
+        // What is not certified may need the votes of this node once more.
+        let from = self.log.len().saturating_sub(LOOKED_AT_AGAIN_MAX);
+        let from = icn_gossip::Idx(u32::try_from(from).unwrap_or(u32::MAX));
+        self.undecided.extend(self.log.ids_from(from));
         self.must_rejudge |= self.books.needs_rejudge();
         if self.must_rejudge {
             self.rejudge();

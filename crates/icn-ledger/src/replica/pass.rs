@@ -34,6 +34,9 @@ pub struct Membership {
     pub at: Timestamp,
     /// Signature as `PassV1` over `{at, member, node, space}`, 64 bytes.
     pub sig: ByteBuf,
+    /// The invitation that the member took up, for nodes that have not heard of it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Box<Invitation>>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +54,28 @@ impl Pass {
         let member = signer.did();
         let bytes = statement(space, member, node, at);
         let sig = signer.sign(PASS_SIGNATURE, &bytes);
-        Self::Member(Membership { member, at, sig: ByteBuf::from(sig.as_bytes().to_vec()) })
+        let sig = ByteBuf::from(sig.as_bytes().to_vec());
+        Self::Member(Membership { member, at, sig, invitation: None })
+    }
+
+    /// Adds the invitation that a member took up.
+    #[must_use]
+    pub fn with_invitation(mut self, taken_up: Option<&Invitation>) -> Self {
+        if let Self::Member(Membership { invitation, .. }) = &mut self {
+            *invitation = taken_up.cloned().map(Box::new);
+        }
+        self
+    }
+
+    /// Returns the steward whose invitation goes with a member's word, if it holds.
+    #[must_use]
+    pub fn introduced_by(&self, space: Did, now: Timestamp, verifier: &dyn Verifier) -> Option<Did> {
+        let Self::Member(Membership { member, invitation: Some(invitation), .. }) = self else { return None };
+        let holds = invitation.verify(verifier).is_ok()
+            && invitation.space == space
+            && invitation.admits(member)
+            && invitation.expires >= now;
+        holds.then_some(invitation.issuer)
     }
 
     /// Encodes the pass.
@@ -93,7 +117,7 @@ impl Pass {
                 }
                 Ok(Bearer::Invited { by: invitation.issuer })
             }
-            Self::Member(Membership { member, at, sig }) => {
+            Self::Member(Membership { member, at, sig, .. }) => {
                 let stale = || SignatureError::Mismatch { did: *member, name: PASS_SIGNATURE.into() };
                 if sig.len() != SIGNATURE_BYTES
                     || *at < now.minus(PASS_TIME_MAX)

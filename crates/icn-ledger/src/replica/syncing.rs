@@ -8,6 +8,7 @@ use icn_types::{Did, Duration, Timestamp};
 use super::event::{Effect, SessionId, Write};
 use super::pass::{Bearer, Pass};
 use super::{Replica, view};
+use crate::certificate::{Certificate, SignedVote};
 use crate::misbehaviour::Violation;
 use crate::witness::Era;
 
@@ -273,10 +274,15 @@ impl Replica {
     /// Tells whether a node may read, and on which member's word.
     fn may_read(&self, now: Timestamp, node: Did, hello: &Hello) -> Option<Option<Did>> {
         let pass = hello.pass.as_ref().and_then(|bytes| Pass::parse(bytes));
-        let bearer =
-            pass.and_then(|pass| pass.verify(self.config.space, node, now, self.verifier.as_ref()).ok());
+        let verifier = self.verifier.as_ref();
+        let introduced = pass.as_ref().and_then(|pass| pass.introduced_by(self.config.space, now, verifier));
+        let bearer = pass.and_then(|pass| pass.verify(self.config.space, node, now, verifier).ok());
         let (is_member, member) = match bearer {
-            Some(Bearer::Member(member)) => (self.knows(&member), Some(member)),
+            // Its entry may not have come here yet; the steward that invited it is known.
+            Some(Bearer::Member(member)) => {
+                let is_introduced = introduced.is_some_and(|steward| self.knows(&steward));
+                (self.knows(&member) || is_introduced, Some(member))
+            }
             Some(Bearer::Invited { by }) => (self.knows(&by), None),
             None => (false, None),
         };
@@ -294,15 +300,32 @@ impl Replica {
     fn pass(&self, now: Timestamp) -> Option<Vec<u8>> {
         let member = self.own.values().find(|own| self.writers.contains(&own.signer.did()));
         let pass = match (member, &self.config.invitation) {
-            (Some(own), _) => Pass::member(self.config.space, self.config.node, now, own.signer.as_ref()),
+            (Some(own), invitation) => {
+                let pass = Pass::member(self.config.space, self.config.node, now, own.signer.as_ref());
+                pass.with_invitation(invitation.as_ref())
+            }
             (None, Some(invitation)) => Pass::Invitation(Box::new(invitation.clone())),
             (None, None) => return None,
         };
         Some(pass.to_bytes())
     }
 
+    /// Lists the votes that others may need: those that wait for more, and those of certificates that no entry carries.
     fn votes(&self) -> Vec<Vec<u8>> {
-        self.tally.pending(VOTES_MAX).iter().map(crate::certificate::SignedVote::encode).collect()
+        let is_written = |certificate: &&Certificate| {
+            self.log.idx(&certificate.entry).is_some_and(|idx| self.books.is_certified(idx.0))
+        };
+        let unwritten = self.certificates.values().filter(|certificate| !is_written(certificate));
+        let of_certificates = unwritten.flat_map(|certificate| {
+            let vote = certificate.vote(self.config.space);
+            certificate.votes.iter().map(move |(by, sig)| SignedVote {
+                vote: vote.clone(),
+                by: *by,
+                sig: sig.clone(),
+            })
+        });
+        let pending = self.tally.pending(VOTES_MAX).into_iter();
+        pending.chain(of_certificates).take(VOTES_MAX).map(|vote| vote.encode()).collect()
     }
 
     fn follow(
