@@ -8,6 +8,7 @@ mod check;
 mod docs;
 mod fuzz;
 mod shell;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Task {
     Check,
     /// Fuzz one target, or each in turn, guided by coverage.
     Fuzz(fuzz::Arguments),
+    /// Run federations of virtual nodes from many seeds, with every fault.
+    Sim(sim::Arguments),
     /// Measure the program beside the limits of this machine.
     Bench {
         /// Arguments for the benchmark program (`--help` lists them).
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Check => check::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Sim(arguments) => sim::run(&arguments),
         Task::Bench { arguments } => {
             // Both in one build: apart, their features differ and half of the dependencies are built twice.
             let packages = ["--package", "icn", "--package", "icn-bench"];

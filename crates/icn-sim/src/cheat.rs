@@ -36,6 +36,13 @@ impl World {
                 let available = ExecutionReceiptAvailable { receipt_cid: lie, ..available.as_ref().clone() };
                 self.sign(at, available).unwrap_or(bytes)
             }
+            (Cheat::NamesOtherHolds, Message::AssignJobV1(assignment)) if receiver != Some(at) => {
+                let holds: Vec<String> = self.ledger.holds.keys().cloned().collect();
+                let index = self.random.index(holds.len() + 1);
+                let assignment =
+                    JobAssignment { escrow_id: holds.get(index).cloned(), ..assignment.as_ref().clone() };
+                self.sign(at, assignment).unwrap_or(bytes)
+            }
             (Cheat::AssignsTwice, Message::AssignJobV1(assignment)) => {
                 self.assign_again(at, assignment);
                 bytes
@@ -90,7 +97,15 @@ impl World {
                     self.forge(at, *job, *owner);
                 }
             }
-            Some(Cheat::LiesAboutCids | Cheat::Mute | Cheat::AssignsTwice | Cheat::Pretends) | None => {}
+            Some(
+                Cheat::LiesAboutCids
+                | Cheat::Mute
+                | Cheat::AssignsTwice
+                | Cheat::Pretends
+                | Cheat::NamesOtherHolds
+                | Cheat::NeverCaptures,
+            )
+            | None => {}
         }
         self.cheat_again(at);
     }

@@ -1,11 +1,13 @@
 //! The promises, checked after every event.
 
+mod payment;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use icn_mesh::{ExecutionRecord, JobRecord, RequestId};
+use icn_mesh::{ExecutionRecord, JobRecord, PaymentState, RequestId};
 use icn_protocol::{JobAssignment, Response};
-use icn_types::{Cid, StandardJobStatus, codec};
+use icn_types::{Cid, StandardJobStatus, TokenAmount, codec};
 
 use crate::config::{Cheat, Pipeline};
 use crate::node::About;
@@ -45,6 +47,9 @@ pub(crate) struct Watch {
     executed_epochs: BTreeMap<(usize, Cid), u64>,
     bids_used: BTreeSet<Cid>,
     starts: BTreeMap<Cid, u64>,
+    holds_used: BTreeSet<String>,
+    /// What honest executors are owed, by hold.
+    owed: BTreeMap<String, TokenAmount>,
 }
 
 impl Watch {
@@ -132,6 +137,11 @@ impl World {
             self.watch.ensure(record.epoch >= before, || {
                 format!("n{at} went back from epoch {before} to {} of {}", record.epoch, id.short())
             });
+            if node.is_honest() {
+                let owed = record.dues.iter().filter(|due| due.state == PaymentState::Owed);
+                let owed = owed.filter_map(|due| Some((due.hold.clone(), due.taken.clone()?)));
+                self.watch.owed.extend(owed);
+            }
         }
     }
 
@@ -219,6 +229,7 @@ impl World {
         };
         let honest = self.nodes.get(at).is_some_and(|node| node.did == assignment.executor_did);
         self.watch.ensure(honest, || format!("n{at} starts what another executor was assigned"));
+        self.watch_covered(at, record);
         let unused = self.watch.bids_used.insert(assignment.bid_cid);
         self.watch.ensure(unused, || format!("n{at} runs twice for one bid"));
     }
@@ -247,6 +258,9 @@ impl World {
             let executor = machines.executor.as_ref();
             let left = [
                 ("open jobs", machines.originator.open_len()),
+                ("jobs whose payment is open", machines.originator.unsettled_len()),
+                ("executions whose payment is open", executor.map_or(0, icn_mesh::Executor::unsettled_len)),
+                ("holds to check", executor.map_or(0, icn_mesh::Executor::checking_len)),
                 ("guests", node.guests.len()),
                 ("effects", node.pipeline.len()),
                 ("executions", executor.map_or(0, icn_mesh::Executor::open_len)),
@@ -258,7 +272,7 @@ impl World {
                 return Err(self.violation(format!("n{at} is left with {count} {what}")));
             }
         }
-        Ok(())
+        self.check_payments().map_err(|what| self.violation(what))
     }
 
     /// Counts the receipts that wait for an originator that would answer.
@@ -305,6 +319,8 @@ fn check_record(watch: &mut Watch, record: &JobRecord) {
     let completed = record.status == StandardJobStatus::CompletedSuccessfully;
     watch
         .ensure(!completed || record.receipt.is_some(), || format!("job {id} is complete without a receipt"));
-    let ordered = record.assignments.iter().zip(1..).all(|(assignment, epoch)| assignment.epoch == epoch);
+    // An epoch whose hold was refused has no assignment.
+    let epochs: Vec<u64> = record.assignments.iter().map(|assignment| assignment.epoch).collect();
+    let ordered = epochs.iter().zip(epochs.iter().skip(1)).all(|(first, second)| first < second);
     watch.ensure(ordered, || format!("job {id} has epochs out of order"));
 }

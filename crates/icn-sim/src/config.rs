@@ -13,6 +13,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// How the disks are.
     pub disk: DiskConfig,
+    /// How the ledger is.
+    pub ledger: LedgerConfig,
     /// Whether signatures are Ed25519; else a checksum that only honest code respects.
     pub real_signatures: bool,
     /// Whether nodes have a replay guard, as real ones do; without it the machines see every repeat.
@@ -30,6 +32,8 @@ pub struct NodeConfig {
     pub executor: Option<ExecutorConfig>,
     /// How far its wall clock is ahead (or, negative, behind), in milliseconds.
     pub skew_ms: i64,
+    /// How far its account may go below zero; as far as it likes when absent.
+    pub line: Option<u64>,
     /// How it cheats, if it does.
     pub cheat: Option<Cheat>,
 }
@@ -49,6 +53,10 @@ pub enum Cheat {
     AssignsTwice,
     /// Takes jobs, renews its leases, and never runs anything.
     Pretends,
+    /// Assigns jobs under holds of other jobs, or under none.
+    NamesOtherHolds,
+    /// Takes results and does not pay.
+    NeverCaptures,
 }
 
 /// How the network is. Probabilities are in parts per million.
@@ -71,6 +79,15 @@ pub struct DiskConfig {
     pub stall_ppm: u64,
     /// How long a stalled write takes, in milliseconds.
     pub stall_ms: u64,
+}
+
+/// How long the ledger takes, in milliseconds: at least, and at most.
+#[derive(Debug, Clone)]
+pub struct LedgerConfig {
+    /// From the request to the durable entry, and again from there to the answer.
+    pub delay_ms: (u64, u64),
+    /// From the durable entry until others see it.
+    pub seen_ms: (u64, u64),
 }
 
 /// How effects wait for the writes before them.
@@ -97,6 +114,12 @@ impl Default for DiskConfig {
     }
 }
 
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self { delay_ms: (1, 4), seen_ms: (1, 10) }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -104,6 +127,7 @@ impl Default for Config {
             originator: OriginatorConfig::default(),
             network: NetworkConfig::default(),
             disk: DiskConfig::default(),
+            ledger: LedgerConfig::default(),
             real_signatures: false,
             guard: true,
             pipeline: Pipeline::InOrder,

@@ -101,7 +101,7 @@ impl World {
                     Moment::Stopped => (End::Cancelled, None),
                     Moment::Started | Moment::Says | Moment::Ends => plan.end.end(),
                 };
-                let report = self.report(at, id, end, exit_code);
+                let report = self.report(at, id, &job, end, exit_code);
                 if let Some(node) = self.nodes.get_mut(at) {
                     node.guests.remove(&id);
                 }
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    fn report(&self, at: usize, id: u64, end: End, exit_code: Option<i32>) -> ExecutionReport {
+    fn report(&self, at: usize, id: u64, job: &Cid, end: End, exit_code: Option<i32>) -> ExecutionReport {
         let node = self.nodes.get(at);
         let started =
             node.and_then(|node| node.guests.get(&id)).map_or(self.now_ms, |guest| guest.started_ms);
@@ -132,7 +132,7 @@ impl World {
             error,
             outputs: vec![OutputCid { name: "stdout".to_owned(), cid: Cid::of_raw(b"out"), bytes: 3 }],
             anchors: Vec::new(),
-            fuel_used: 1_000,
+            fuel_used: self.plans.get(job).map_or(0, |plan| plan.job.fuel),
             memory_peak_bytes: 1 << 16,
             host_calls: std::collections::BTreeMap::new(),
             started_at: clock(started),

@@ -24,6 +24,10 @@ pub struct Job {
     pub region: Option<Region>,
     /// The only executors allowed; all when empty.
     pub allowed: Vec<Did>,
+    /// How much fuel it uses.
+    pub fuel: u64,
+    /// How much fuel it may use.
+    pub max_fuel: u64,
     /// Its time limit, in seconds.
     pub timeout_seconds: u64,
 }
@@ -53,6 +57,8 @@ impl Default for Job {
             max_price: None,
             region: None,
             allowed: Vec::new(),
+            fuel: 1_000,
+            max_fuel: 3_000_000,
             timeout_seconds: 60,
         }
     }
@@ -66,7 +72,7 @@ impl Job {
         nonce.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         MeshJobParams {
             timeout_seconds: self.timeout_seconds,
-            max_fuel: 1_000_000,
+            max_fuel: self.max_fuel,
             memory_bytes_max: 1 << 20,
             output_bytes_max: 1 << 20,
             execution_policy: Some(ExecutionPolicy {

@@ -8,6 +8,8 @@
 //! The shell here does what the node's shell does, no better: one pipeline of effects for each node, in which what stands
 //! behind a write waits until the write is durable. A killed node loses every write that was not durable, and all memory.
 //!
+//! What jobs cost moves in a small model of the ledger, which is one book for all nodes.
+//!
 //! It never decides anything for a machine, reads no clock and opens no socket or file.
 
 mod cheat;
@@ -18,17 +20,19 @@ mod guest;
 mod inbox;
 mod job;
 mod keys;
+mod ledger;
 mod network;
 mod node;
 mod outside;
 mod random;
 mod shell;
+pub mod space;
 mod story;
 mod workload;
 mod world;
 
 pub use crate::check::Violation;
-pub use crate::config::{Cheat, Config, DiskConfig, NetworkConfig, NodeConfig, Pipeline};
+pub use crate::config::{Cheat, Config, DiskConfig, LedgerConfig, NetworkConfig, NodeConfig, Pipeline};
 pub use crate::job::{Job, Planned};
 pub use crate::workload::{check_world, random_world};
 pub use crate::world::World;

@@ -16,6 +16,11 @@ use crate::guest::Guest;
 /// The wall clock at the beginning of every world: 2026-01-01.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
+/// Tells the true time, which no node knows.
+pub(crate) const fn wall(world_ms: u64) -> Timestamp {
+    BEGINNING.plus(Duration::from_millis(world_ms))
+}
+
 /// How far a monotonic clock stands when its process starts; its zero means nothing.
 const TICK_AT_BOOT: u64 = 1_000;
 
@@ -109,7 +114,7 @@ impl Node {
     }
 
     fn wall(&self, world_ms: u64) -> Timestamp {
-        let at = BEGINNING.plus(Duration::from_millis(world_ms));
+        let at = wall(world_ms);
         let skew = Duration::from_millis(self.config.skew_ms.unsigned_abs());
         if self.config.skew_ms < 0 { at.minus(skew) } else { at.plus(skew) }
     }

@@ -12,7 +12,7 @@ use crate::world::{Happening, Plan, World};
 const ADVERTISE_MS: u64 = 120_000;
 
 /// How often a cheat does what it does, in milliseconds.
-const CHEAT_MS: u64 = 2_000;
+pub(crate) const CHEAT_MS: u64 = 2_000;
 
 /// How long a user waits before submitting again to a node that did not take the job, in milliseconds.
 const RESUBMIT_MS: u64 = 1_000;

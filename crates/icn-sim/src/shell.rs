@@ -101,6 +101,16 @@ impl World {
             }
             Effect::Stop { job, epoch } => self.stop_guest(at, &job, epoch),
             Effect::Provide { .. } => {}
+            Effect::Capture { .. } if self.never_captures(at) => {}
+            asked @ (Effect::PlaceHold { .. }
+            | Effect::Capture { .. }
+            | Effect::CheckHold { .. }
+            | Effect::ReleaseHold { .. }
+            | Effect::Claim { .. }
+            | Effect::WatchHold { .. }) => {
+                self.watch_ask(at, &asked);
+                self.ask_ledger(at, boot, asked);
+            }
             Effect::Changed { job } => self.watch_changed(at, &job),
         }
     }

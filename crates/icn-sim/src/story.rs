@@ -27,6 +27,10 @@ impl Story {
         self.lines.push_back(format!("{:>9}.{:03} {}", at_ms / 1_000, at_ms % 1_000, line()));
     }
 
+    pub(crate) const fn is_listening(&self) -> bool {
+        self.listening
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.iter().cloned().collect()
     }

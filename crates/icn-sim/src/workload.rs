@@ -1,11 +1,12 @@
 //! Worlds drawn from a seed: nodes, jobs, faults and cheats.
 
-use icn_mesh::ExecutorConfig;
-use icn_types::{Region, TokenAmount};
+use icn_mesh::{ExecutorConfig, OriginatorConfig};
+use icn_types::{Duration, Region, TokenAmount};
 
 use crate::check::Violation;
-use crate::config::{Cheat, Config, DiskConfig, NetworkConfig, NodeConfig, Pipeline};
+use crate::config::{Cheat, Config, DiskConfig, LedgerConfig, NetworkConfig, NodeConfig, Pipeline};
 use crate::job::{Job, Planned};
+use crate::outside::CHEAT_MS;
 use crate::random::Random;
 use crate::world::World;
 
@@ -36,6 +37,8 @@ pub fn check_world(seed: u64, story: bool) -> Result<(), Box<Violation>> {
     }
     let end = world.now_ms() + AFTERMATH_MS;
     world.run_until(end)?;
+    // A cheat may have said something a moment ago; its answer may wait for a write.
+    world.run_while(end + CHEAT_MS, World::is_writing)?;
     world.check_quiet()
 }
 
@@ -85,6 +88,7 @@ fn draw_config(random: &mut Random, story: bool) -> Config {
     let lossy = [0, 0, 50_000, 150_000, 350_000];
     let slow = [5, 40, 400, 1_800];
     let stalls = [0, 0, 20_000];
+    let spread = [10, 10, 300, 4_000, 9_000];
     Config {
         nodes,
         network: NetworkConfig {
@@ -97,11 +101,15 @@ fn draw_config(random: &mut Random, story: bool) -> Config {
             stall_ppm: *stalls.get(random.index(stalls.len())).unwrap_or(&0),
             stall_ms: 500,
         },
+        ledger: LedgerConfig {
+            delay_ms: (1, random.within((2, 400))),
+            seen_ms: (1, *spread.get(random.index(spread.len())).unwrap_or(&10)),
+        },
+        originator: OriginatorConfig { hold_slack: Duration::from_secs(300), ..OriginatorConfig::default() },
         real_signatures: random.chance(60_000),
         guard: random.chance(700_000),
         pipeline: if random.chance(700_000) { Pipeline::InOrder } else { Pipeline::PerEvent },
         story,
-        ..Config::default()
     }
 }
 
@@ -113,16 +121,22 @@ fn draw_node(random: &mut Random, at: u64) -> NodeConfig {
         Cheat::Mute,
         Cheat::AssignsTwice,
         Cheat::Pretends,
+        Cheat::NamesOtherHolds,
+        Cheat::NeverCaptures,
     ];
     let executor = ExecutorConfig {
         running_max: usize::try_from(random.within((1, 3))).unwrap_or(1),
         queued_max: random.index(3),
-        price: random.chance(400_000).then(|| hours(random.within((1, 5)))),
+        price_base: random.chance(600_000).then(|| hours(random.within((0, 4)))),
+        price_per_million_fuel: random.within((0, 2)),
+        hold_slack_min: Duration::from_secs(120),
+        claim_margin: Duration::from_secs(60),
         region: random.chance(500_000).then(|| "north".parse::<Region>().ok()).flatten(),
         ..ExecutorConfig::default()
     };
     NodeConfig {
         executor: (at != 0 || random.chance(500_000)).then_some(executor),
+        line: random.chance(200_000).then(|| random.within((0, 8))),
         skew_ms: i64::try_from(random.within((0, 6_000))).unwrap_or(0) - 3_000,
         cheat: (at != 1 && random.chance(120_000))
             .then(|| cheats.get(random.index(cheats.len())).copied())
@@ -149,9 +163,11 @@ fn draw_job(world: &mut World, random: &mut Random) {
             .chance(500_000)
             .then(|| placements.get(random.index(2)).map(|name| (*name).to_owned()))
             .flatten(),
-        max_price: random.chance(600_000).then(|| hours(random.within((1, 5)))),
+        max_price: random.chance(800_000).then(|| hours(random.within((1, 5)))),
         region: random.chance(100_000).then(|| "north".parse::<Region>().ok()).flatten(),
         allowed: Vec::new(),
+        fuel: random.within((0, 3_000_000)),
+        max_fuel: 3_000_000,
         timeout_seconds: 60,
     };
     let at = random.within((0, TROUBLE_MS * 2 / 3));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use icn_identity::Verifier;
-use icn_mesh::{Answer, Executor, ExecutorEvent, JobRecord, Originator, OriginatorEvent, Timer};
+use icn_mesh::{Answer, Effect, Executor, ExecutorEvent, JobRecord, Originator, OriginatorEvent, Timer};
 use icn_types::{Cid, Did};
 
 use crate::check::{Violation, Watch};
@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::guest::Moment;
 use crate::job::Job;
 use crate::keys;
+use crate::ledger::{Ledger, Says};
 use crate::network::Exchange;
 use crate::node::Node;
 use crate::outside::Outside;
@@ -37,6 +38,12 @@ pub(crate) enum Happening {
     Guest { node: usize, boot: u64, guest: u64, moment: Moment },
     /// A receipt was fetched, or could not be.
     Fetched { node: usize, boot: u64, job: Cid, receipt: Cid, executor: Did },
+    /// What a node asks of the ledger is done.
+    Ledger { node: usize, boot: u64, effect: Box<Effect> },
+    /// The ledger tells a node something.
+    LedgerSays { node: usize, boot: u64, says: Says },
+    /// The time of a hold is over.
+    HoldExpires { hold: String },
     /// An executor advertises itself.
     Advertise { node: usize, boot: u64 },
     /// A cheat does what it does.
@@ -71,6 +78,7 @@ pub struct World {
     pub(crate) exchanges: BTreeMap<u64, Exchange>,
     pub(crate) plans: BTreeMap<Cid, Plan>,
     pub(crate) verifier: Arc<dyn Verifier>,
+    pub(crate) ledger: Ledger,
     pub(crate) watch: Watch,
     pub(crate) story: Story,
 }
@@ -97,6 +105,7 @@ impl World {
             exchanges: BTreeMap::new(),
             plans: BTreeMap::new(),
             verifier: keys::verifier(config.real_signatures),
+            ledger: Ledger::default(),
             watch: Watch::default(),
             story: Story::new(config.story),
             config,
@@ -175,6 +184,11 @@ impl World {
         self.plans.keys().all(|job| self.durable_record(job).is_some_and(|record| record.status.is_final()))
     }
 
+    /// Tells whether a node has effects that wait for a write.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.nodes.iter().any(|node| !node.pipeline.is_empty())
+    }
+
     /// Runs until the moment given.
     ///
     /// # Errors
@@ -229,6 +243,13 @@ impl World {
             Happening::Fetched { node, boot, job, receipt, executor } if self.lives(node, boot) => {
                 self.fetched(node, job, receipt, executor);
             }
+            Happening::Ledger { node, boot, effect } if self.lives(node, boot) => {
+                self.ledger(node, boot, *effect);
+            }
+            Happening::LedgerSays { node, boot, says } if self.lives(node, boot) => {
+                self.hear_ledger(node, says);
+            }
+            Happening::HoldExpires { hold } => self.hold_expires(&hold),
             Happening::Advertise { node, boot } if self.lives(node, boot) => self.advertise(node),
             Happening::Cheat { node, boot } if self.lives(node, boot) => self.cheat(node),
             Happening::Listener { node, boot } if self.lives(node, boot) => {
@@ -239,6 +260,8 @@ impl World {
             | Happening::Durable { .. }
             | Happening::Guest { .. }
             | Happening::Fetched { .. }
+            | Happening::Ledger { .. }
+            | Happening::LedgerSays { .. }
             | Happening::Advertise { .. }
             | Happening::Cheat { .. }
             | Happening::Listener { .. } => {}

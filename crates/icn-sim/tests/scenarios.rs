@@ -22,7 +22,7 @@ const MINUTES: u64 = 60_000;
 fn priced(amount: u64) -> NodeConfig {
     let price = Some(TokenAmount { amount, currency: "hours".to_owned() });
     NodeConfig {
-        executor: Some(ExecutorConfig { price, ..ExecutorConfig::default() }),
+        executor: Some(ExecutorConfig { price_base: price, ..ExecutorConfig::default() }),
         ..NodeConfig::default()
     }
 }

@@ -1,0 +1,341 @@
+//! What members want: payments, requests, holds, and changes of the rules.
+
+use std::sync::Arc;
+
+use icn_gossip::LiveMessage;
+use icn_ledger::replica::{Checked, Event, Live, PostRequest, Posted, Refusal};
+use icn_ledger::{Act, Invitation, InvitationTerms, OrderRef, Post};
+use icn_types::{Cid, Did, Timestamp};
+
+use super::outside::{HOURS, Outside};
+use super::planted::Planted;
+use super::world::{BEGIN_MS, Federation};
+
+/// How often a user asks again.
+const ATTEMPTS_MAX: u32 = 60;
+
+/// Something that a member wants, under one key, until it has an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Intent {
+    pub(super) at: usize,
+    pub(super) author: Did,
+    pub(super) acts: Vec<Act>,
+    pub(super) attempts: u32,
+    pub(super) answer: Option<Option<Cid>>,
+}
+
+impl Federation {
+    pub(super) fn intend(&mut self, at: usize, author: Did, acts: Vec<Act>) -> usize {
+        self.intents.push(Intent { at, author, acts, attempts: 0, answer: None });
+        let intent = self.intents.len() - 1;
+        self.ask(intent);
+        intent
+    }
+
+    /// Asks a node for what its member wants.
+    pub(super) fn ask(&mut self, number: usize) {
+        let Some(intent) = self.intents.get_mut(number) else { return };
+        intent.attempts += 1;
+        let Intent { at, author, acts, attempts, answer } = intent.clone();
+        if answer.is_some() && attempts > ATTEMPTS_MAX {
+            return;
+        }
+        if self.nodes.get(at).is_none_or(|node| !node.is_up()) {
+            return self.ask_again(number);
+        }
+        if self.planted == Some(Planted::NoPreview) && acts.iter().all(|act| matches!(act, Act::Pay { .. })) {
+            return self.write_unasked(number, at, author, acts);
+        }
+        let ticket = self.number();
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.tickets.insert(ticket, number);
+        }
+        let key = (self.planted != Some(Planted::KeyLost)).then(|| format!("wish {number}"));
+        self.say(|it| format!("{} wants no. {number} from n{at}: {}", it.name(&author), it.acts_line(&acts)));
+        let request = PostRequest { author, acts, approvals: Vec::new(), key, is_offline: false };
+        self.turn(at, Event::Post { ticket, request });
+    }
+
+    pub(super) fn ask_again(&mut self, intent: usize) {
+        let later = self.random.within((300, 2_500));
+        self.come(later, Outside::Ask(intent));
+    }
+
+    pub(super) fn answered(&mut self, at: usize, ticket: u64, result: Result<Posted, Refusal>) {
+        let Some(number) = self.nodes.get_mut(at).and_then(|node| node.tickets.remove(&ticket)) else {
+            return;
+        };
+        self.story.tell(self.now_ms, || match &result {
+            Ok(posted) => {
+                format!("n{at} answers no. {number}: entry {} {}", posted.seq, posted.entry.short())
+            }
+            Err(refusal) => format!("n{at} refuses no. {number}: {refusal}"),
+        });
+        let answer = match result {
+            Ok(posted) => Some(posted.entry),
+            Err(Refusal::Unconfirmed(_) | Refusal::Busy | Refusal::Closed) => return self.ask_again(number),
+            Err(Refusal::NotAMember(_))
+                if self.intents.get(number).is_some_and(|intent| intent.attempts < 5) =>
+            {
+                return self.ask_again(number);
+            }
+            Err(
+                Refusal::Books { .. }
+                | Refusal::NoKey(_)
+                | Refusal::Post(_)
+                | Refusal::NotNext(_)
+                | Refusal::NotAMember(_),
+            ) => None,
+        };
+        let again = self.random.chance(100_000);
+        let Some(intent) = self.intents.get_mut(number) else { return };
+        let before = intent.answer.replace(answer);
+        let Some(entry) = answer else {
+            self.report.refused += 1;
+            return self.ensure(before.flatten().is_none(), || {
+                format!("wish {number} was answered with an entry before, and is refused now")
+            });
+        };
+        let earlier = before.flatten();
+        self.ensure(earlier.is_none_or(|earlier| earlier == entry), || {
+            format!("wish {number} was answered with {earlier:?} and now with {entry}")
+        });
+        if earlier.is_none() {
+            self.report.acknowledged += 1;
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.told.push(entry);
+        }
+        if again {
+            self.come(700, Outside::Ask(number));
+        }
+    }
+
+    /// The planted bug: an entry is written although nobody asked the books.
+    fn write_unasked(&mut self, number: usize, at: usize, author: Did, acts: Vec<Act>) {
+        let now = self.clock(at);
+        let post = Post { key: Some(format!("wish {number}")), ..Post::new(acts) };
+        let node = self.nodes.get(at);
+        let signer =
+            node.and_then(|node| node.signers.iter().find(|signer| signer.did() == author)).map(Arc::clone);
+        let entry = self.replica(at).and_then(|replica| replica.next_entry(now, author, &post).ok());
+        let (Some(signer), Some(entry)) = (signer, entry) else { return };
+        let Ok(signed) = entry.sign(signer.as_ref()) else { return };
+        let id = signed.id();
+        let Ok(checked) = Checked::new(signed.signed().clone(), self.verifier.as_ref()) else { return };
+        if let Some(intent) = self.intents.get_mut(number) {
+            intent.answer = Some(Some(id));
+        }
+        let message = Live::Entry(Box::new(checked));
+        self.turn(at, Event::Live { from: author, ticket: 0, message });
+        if let Ok(bytes) = LiveMessage::Entry(signed.signed().clone()).encode() {
+            self.publish(at, &bytes);
+        }
+    }
+
+    /// Picks a member and the node that serves it.
+    fn somebody(&mut self) -> (usize, Did) {
+        let at = self.random.index(self.nodes.len());
+        let served = self.nodes.get(at).map_or(0, |node| node.signers.len());
+        let place = self.random.index(served);
+        let did = self.nodes.get(at).and_then(|node| node.signers.get(place)).map(|signer| signer.did());
+        (at, did.unwrap_or(self.space))
+    }
+
+    /// A member wants something new.
+    pub(super) fn work(&mut self) {
+        let ((at, author), (_, to)) = (self.somebody(), self.somebody());
+        if author == to || self.nodes.get(at).is_none_or(|node| node.is_new) {
+            return;
+        }
+        let amount = i64::try_from(self.random.within((1, 45))).unwrap_or(1);
+        let ends = BEGIN_MS + self.now_ms + self.random.within((2_000, 20_000));
+        let expires = Timestamp::from_millis(ends);
+        let currency = HOURS.to_owned();
+        let memo = Some(format!("wish {}", self.intents.len()));
+        let act = match self.random.index(10) {
+            0 | 1 => Act::Hold { to, amount, currency, expires, purpose: None },
+            2 => Act::Request { of: to, amount, currency, memo, expires: None },
+            3 => Act::Pay { to, amount, currency, memo, request: None, expires: Some(expires) },
+            _ => Act::Pay { to, amount, currency, memo, request: None, expires: None },
+        };
+        let goes_on = matches!(act, Act::Hold { .. } | Act::Request { .. });
+        let intent = self.intend(at, author, vec![act]);
+        if goes_on {
+            let later = self.random.within((500, 12_000));
+            self.come(later, Outside::Follow(intent));
+        }
+    }
+
+    /// Goes on with a hold or request: by whoever's turn it is.
+    pub(super) fn follow(&mut self, intent: usize) {
+        let Some(Intent { at, author, acts, answer: Some(Some(entry)), .. }) =
+            self.intents.get(intent).cloned()
+        else {
+            return;
+        };
+        let order = OrderRef { entry, index: 0 };
+        match acts.first() {
+            Some(Act::Hold { to, amount, .. }) => {
+                let part =
+                    i64::try_from(self.random.within((0, u64::try_from(*amount).unwrap_or(0)))).unwrap_or(0);
+                match self.random.index(5) {
+                    0 | 1 => {
+                        self.intend(
+                            at,
+                            author,
+                            vec![Act::Capture { hold: order, amount: part, evidence: None }],
+                        );
+                    }
+                    2 => self.as_payee(*to, Act::Decline { order, reason: None }),
+                    3 => {
+                        let amount = part.max(1);
+                        self.as_payee(*to, Act::Claim { hold: order, amount, evidence: Vec::new() });
+                    }
+                    _ => {}
+                }
+            }
+            Some(Act::Request { of, amount, currency, .. }) => {
+                let (amount, currency) = (*amount, currency.clone());
+                let act = Act::Pay {
+                    to: author,
+                    amount,
+                    currency,
+                    memo: None,
+                    request: Some(order),
+                    expires: None,
+                };
+                self.as_payee(*of, act);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "members do nothing else as payees here")]
+    fn as_payee(&mut self, member: Did, act: Act) {
+        let serves = |node: &super::node::Node| node.signers.iter().any(|signer| signer.did() == member);
+        let Some(at) = self.nodes.iter().position(serves) else { return };
+        let named = match &act {
+            Act::Decline { order, .. } | Act::Claim { hold: order, .. } => Some(*order),
+            Act::Pay { request, .. } => *request,
+            _ => None,
+        };
+        // One acts on what one has seen.
+        let has =
+            named.is_some_and(|order| self.replica(at).is_some_and(|it| it.log().contains(&order.entry)));
+        if has {
+            self.intend(at, member, vec![act]);
+        }
+    }
+
+    /// Members accept or decline what they are paid, where that is not done for them, and take back what was declined.
+    pub(super) fn by_hand(&mut self, at: usize, accepts_all: bool) {
+        let Some(node) = self.nodes.get(at).filter(|node| node.is_up()) else { return };
+        let accepts = node.plan.accepts;
+        let members: Vec<Did> = node.signers.iter().map(|signer| signer.did()).collect();
+        for member in members {
+            let Some(books) = self.replica(at).map(icn_ledger::replica::Replica::books) else { return };
+            let (open, declined) = (books.open_to(&member), books.declined_of(&member));
+            let is_planted = self.planted == Some(Planted::AcceptUncertified);
+            for view in open.into_iter().filter(|_| !accepts || is_planted) {
+                let order = view.id;
+                if self.is_wanted(&member, &order) {
+                    continue;
+                }
+                let declines = view.link.is_none() && !accepts_all && self.random.chance(250_000);
+                let act = if declines { Act::Decline { order, reason: None } } else { Act::Accept { order } };
+                let is_certified = self.replica(at).is_some_and(|it| it.is_certified(&order.entry));
+                let waits = self.plan.witnesses > 0 && !is_certified;
+                if declines || !waits || is_planted {
+                    self.intend(at, member, vec![act]);
+                }
+            }
+            for view in declined {
+                if let Some(decline) = view.declined.filter(|_| !self.is_wanted(&member, &view.id)) {
+                    self.intend(at, member, vec![Act::Return { order: view.id, decline }]);
+                }
+            }
+        }
+    }
+
+    /// Tells whether a member has decided about an order already and waits for the answer.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these three decide about an order")]
+    fn is_wanted(&self, member: &Did, wanted: &OrderRef) -> bool {
+        self.intents.iter().filter(|intent| intent.author == *member && intent.answer != Some(None)).any(
+            |intent| {
+                intent.acts.iter().any(|act| match act {
+                    Act::Accept { order } | Act::Decline { order, .. } | Act::Return { order, .. } => {
+                        order == wanted
+                    }
+                    _ => false,
+                })
+            },
+        )
+    }
+
+    /// A steward changes a rule.
+    pub(super) fn rule(&mut self) {
+        let (_, account) = self.somebody();
+        if account == self.space {
+            return;
+        }
+        let act = match self.random.index(6) {
+            0..=2 => {
+                let limit = i64::try_from(self.random.within((20, 180))).unwrap_or(20);
+                let number = self.watch.grant(account, limit);
+                Act::Line { account, currency: HOURS.to_owned(), limit, number }
+            }
+            3 => {
+                self.watch.limited.insert(account);
+                Act::Freeze { account, reason: "to be clarified".to_owned() }
+            }
+            4 => Act::Unfreeze { account },
+            _ => match self.next_witnesses() {
+                Some(act) => act,
+                None => return,
+            },
+        };
+        self.intend(0, self.space, vec![act]);
+    }
+
+    /// Names the same witnesses but one.
+    fn next_witnesses(&self) -> Option<Act> {
+        let set = self.replica(0)?.books().witness_set()?;
+        let at = |did: &Did| self.by_did.get(did).and_then(|at| self.nodes.get(*at));
+        let is_bad =
+            |did: &Did| at(did).is_none_or(|node| !node.is_honest() || node.plan.skew_ms.abs() > 120_000);
+        let gone = set.members.iter().find(|did| is_bad(did)).or_else(|| set.members.first()).copied()?;
+        let members: Vec<Did> = set.members.iter().filter(|did| **did != gone).copied().collect();
+        let liars = members.iter().filter(|did| is_bad(did)).count();
+        let is_safe = members.len() >= 2 && liars <= icn_ledger::faults(members.len());
+        is_safe.then_some(Act::Witnesses { number: set.number + 1, members })
+    }
+
+    /// Gives a node that comes late its invitation.
+    pub(super) fn invite(&mut self, at: usize) {
+        let (space, now) = (self.space, self.now_ms);
+        let terms = InvitationTerms {
+            space,
+            name: "bakery".to_owned(),
+            member: None,
+            expires: Timestamp::from_millis(BEGIN_MS + now + 90 * 24 * 3_600_000),
+            nonce: [7; 16],
+            peers: Vec::new(),
+        };
+        let invitation = Invitation::issue(self.root.as_ref(), terms).ok();
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.invitation = invitation;
+            node.disk.has_peers = true;
+        }
+    }
+
+    pub(super) fn join(&mut self, at: usize) {
+        let Some(node) = self.nodes.get(at) else { return };
+        let Some(invitation) = node.invitation.clone() else { return };
+        let members: Vec<Did> = node.signers.iter().map(|signer| signer.did()).collect();
+        for member in members {
+            let act = Act::Join { invitation: Box::new(invitation.clone()), nickname: None };
+            self.intend(at, member, vec![act]);
+        }
+    }
+}
