@@ -36,12 +36,29 @@ pub struct Plan {
     pub starts: usize,
     /// How long an idle node is watched.
     pub idle: Duration,
+    /// What is measured of common books.
+    pub books: BooksPlan,
+}
+
+/// How much of the common books is measured.
+#[derive(Debug, Clone)]
+pub struct BooksPlan {
+    /// How long each load of payments runs.
+    pub load: Duration,
+    /// Whether databases of others do the same, where they are installed.
+    pub has_peers: bool,
+    /// Entries that come from another node.
+    pub foreign: u32,
+    /// Sizes of the sets that are reconciled.
+    pub sets: Vec<u32>,
+    /// Entries that a node starts with.
+    pub start: u32,
 }
 
 impl Plan {
     /// A run for figures that are written down.
     #[must_use]
-    pub const fn full(each: Duration) -> Self {
+    pub fn full(each: Duration) -> Self {
         Self {
             each,
             jobs_single: 300,
@@ -50,12 +67,19 @@ impl Plan {
             files: 3,
             starts: 10,
             idle: Duration::from_secs(20),
+            books: BooksPlan {
+                load: Duration::from_secs(5),
+                has_peers: true,
+                foreign: 100_000,
+                sets: vec![100_000, 1_000_000],
+                start: 1_000_000,
+            },
         }
     }
 
     /// A run that shows whether something is badly wrong.
     #[must_use]
-    pub const fn quick() -> Self {
+    pub fn quick() -> Self {
         Self {
             each: Duration::from_millis(100),
             jobs_single: 40,
@@ -64,6 +88,13 @@ impl Plan {
             files: 2,
             starts: 3,
             idle: Duration::from_secs(3),
+            books: BooksPlan {
+                load: Duration::from_millis(500),
+                has_peers: true,
+                foreign: 5_000,
+                sets: vec![20_000],
+                start: 20_000,
+            },
         }
     }
 }

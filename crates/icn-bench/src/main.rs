@@ -3,6 +3,7 @@
 //! A section measures one part of the program; [`SECTIONS`] lists them. Results go to standard output as Markdown
 //! tables, ready for `docs/benchmarks.md`; progress goes to standard error.
 
+mod books;
 mod content;
 mod idle;
 mod jobs;
@@ -50,6 +51,12 @@ struct Arguments {
     /// Print the names of the sections and end.
     #[arg(long)]
     list: bool,
+    /// What the section `books-start` starts in a process of its own.
+    #[arg(long, hide = true, value_name = "DIR")]
+    replay: Option<PathBuf>,
+    /// How far that process goes.
+    #[arg(long, hide = true, requires = "replay", default_value = "replica")]
+    replay_as: books::Replay,
 }
 
 /// One part of the program.
@@ -72,7 +79,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 10] = [
+const SECTIONS: [Part; 14] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -80,6 +87,10 @@ const SECTIONS: [Part; 10] = [
     Part::within("messages", messages::measure),
     Part::within("store", store::measure),
     Part::within("content", content::measure),
+    Part::within("payments", books::payments),
+    Part::within("foreign", books::foreign),
+    Part::within("reconcile", books::reconcile),
+    Part::within("books-start", books::start),
     Part::processes("files", transfer::measure),
     Part::processes("idle", idle::measure),
     Part::processes("start", start::measure),
@@ -96,6 +107,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(dir) = &arguments.replay {
+        return books::replay(dir, arguments.replay_as);
+    }
     let parts = chosen(&arguments.sections)?;
     if arguments.list {
         parts.iter().for_each(|part| println!("{}", part.name));
@@ -168,6 +182,7 @@ fn chosen(names: &[String]) -> Result<Vec<Part>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use icn_bench::BooksPlan;
 
     #[test]
     fn sections_are_all_or_the_named_ones() {
@@ -179,14 +194,22 @@ mod tests {
     #[test]
     fn every_section_within_this_process_can_be_measured() {
         let dir = tempfile::tempdir().unwrap();
-        let plan = Plan { each: Duration::from_millis(5), ..Plan::quick() };
+        let books = BooksPlan {
+            load: Duration::from_millis(20),
+            has_peers: false,
+            foreign: 100,
+            sets: vec![6_000],
+            start: 300,
+        };
+        let plan = Plan { each: Duration::from_millis(5), books, ..Plan::quick() };
         let limits = Limits::measure(plan.each, dir.path()).unwrap();
         let context = Context { plan, dir: dir.path().to_owned(), icn: PathBuf::new(), limits };
         for part in SECTIONS.iter().filter(|part| !part.processes) {
             let section = (part.measure)(&context).unwrap();
             let (text, json) = (section.to_string(), section.to_json());
             assert!(text.lines().count() > 2, "section `{}` is empty: {text}", part.name);
-            assert_eq!(text.lines().count() - 2, json["rows"].as_array().unwrap().len());
+            let rows = text.lines().filter(|line| line.starts_with('|')).count() - 2;
+            assert_eq!(rows, json["rows"].as_array().unwrap().len());
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "temporary files stay behind");
     }

@@ -49,6 +49,7 @@ fn bid(keypair: &Keypair) -> JobBid {
         executor_did: keypair.did(),
         executor_peer_id: icn_identity::peer_id(&keypair.did()),
         price: None,
+        rates: None,
         region: None,
         timestamp: at,
         bid_expires_at: Some(at.plus(Duration::from_secs(300))),

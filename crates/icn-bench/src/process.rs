@@ -126,7 +126,12 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn read(pid: u32) -> Result<Self> {
+    /// Reads what a process uses now.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn read(pid: u32) -> Result<Self> {
         let read = |name: &str| {
             let path = PathBuf::from(format!("/proc/{pid}/{name}"));
             std::fs::read_to_string(&path).with_context(|| format!("reading `{}`", path.display()))

@@ -20,6 +20,12 @@ pub enum Unit {
     PercentCpu,
     /// Things counted; fewer is better.
     Count,
+    /// Bytes; fewer is better.
+    Bytes,
+    /// Seconds for one thing; fewer is better.
+    Seconds,
+    /// How many times as much as something else; more is better.
+    Times,
 }
 
 impl Unit {
@@ -31,11 +37,14 @@ impl Unit {
             Self::Mebibytes => "MiB",
             Self::PercentCpu => "% CPU",
             Self::Count => "",
+            Self::Bytes => "B",
+            Self::Seconds => "s",
+            Self::Times => "×",
         }
     }
 
     const fn more_is_better(self) -> bool {
-        matches!(self, Self::PerSecond | Self::MegabytesPerSecond)
+        matches!(self, Self::PerSecond | Self::MegabytesPerSecond | Self::Times)
     }
 }
 
@@ -129,12 +138,13 @@ impl Row {
 pub struct Section {
     title: String,
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 impl Section {
     /// Starts a section without rows.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), rows: Vec::new() }
+        Self { title: title.into(), rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a figure.
@@ -142,9 +152,15 @@ impl Section {
         self.rows.push(row);
     }
 
-    /// Returns the section as JSON: `{"title","rows":[{"name","figure","unit","limit","ratio","floor","met"}…]}`.
+    /// Adds a sentence below the table, such as why a figure is missing.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// Returns the section as JSON: `{"title","rows":[{"name","figure","unit","limit","ratio","floor","met"}…],"notes"}`.
     pub fn to_json(&self) -> Value {
-        json!({ "title": self.title, "rows": self.rows.iter().map(Row::to_json).collect::<Vec<_>>() })
+        let rows: Vec<_> = self.rows.iter().map(Row::to_json).collect();
+        json!({ "title": self.title, "rows": rows, "notes": self.notes })
     }
 }
 
@@ -163,7 +179,8 @@ impl fmt::Display for Section {
         };
         line(&head)?;
         line(&["-".repeat(name), rule(figure), "-".repeat(limit), rule(ratio), "-".repeat(floor)])?;
-        body.iter().try_for_each(line)
+        body.iter().try_for_each(line)?;
+        self.notes.iter().try_for_each(|note| writeln!(f, "\n{note}"))
     }
 }
 
