@@ -122,13 +122,14 @@ pub async fn run(
         machines,
     };
     let (mut core, node) = Core::new(parts);
+    // What is recovered may ask the books at once.
+    spaces::open_all(&node).await.context("the books of a space cannot be read")?;
     let effects = recover(&node).context("the jobs in the database cannot be read")?;
     core.begin(effects).await;
     let token = icn_gateway::create_token_file(&data_dir.token()).context("`api.token` cannot be written")?;
     let halt = CancellationToken::new();
     let core_task = tokio::spawn(core.run(halt.clone()));
     let hearing_task = tokio::spawn(hearing::run(Arc::clone(&node), events));
-    spaces::open_all(&node).await.context("the books of a space cannot be read")?;
     let advertising = tokio::spawn(advertise::run(Arc::clone(&node)));
     let keeping = tokio::spawn(keep(Arc::clone(&node)));
     let face: Arc<dyn icn_gateway::api::Node> = Arc::new(api::Face(Arc::clone(&node)));

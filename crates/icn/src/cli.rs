@@ -7,6 +7,7 @@ mod ledger;
 mod node;
 mod receipt;
 mod scope;
+mod simulate;
 mod space;
 mod tools;
 pub(crate) mod values;
@@ -25,6 +26,7 @@ pub(crate) use self::ledger::{
 pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
 pub(crate) use self::scope::{PageArgs, ScopeArgs};
+pub(crate) use self::simulate::SimulateArgs;
 pub(crate) use self::space::{
     SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs, SpaceJoinArgs,
     SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
@@ -95,6 +97,7 @@ pub(crate) enum Command {
     #[command(flatten)]
     Ask(Question),
     Restore(RestoreArgs),
+    Simulate(SimulateArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     ConfigReference(ConfigReferenceArgs),

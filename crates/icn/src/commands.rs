@@ -15,6 +15,7 @@ mod receipt;
 mod restore;
 mod scope;
 mod secret;
+mod simulate;
 mod space;
 mod status;
 
@@ -57,6 +58,7 @@ pub(crate) fn run(cli: Cli, out: &Output) -> Result<Exit, CliError> {
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => completions::man(&args, out),
         Command::ConfigReference(_) => completions::config_reference(out),
+        Command::Simulate(args) => simulate::simulate(&args, out),
         Command::Init(args) => init::run(&context()?, &args),
         Command::Node(args) => node::run(&context()?, &args),
         Command::Restore(args) => restore::restore(&context()?, &args),

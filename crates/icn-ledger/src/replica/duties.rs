@@ -193,11 +193,10 @@ impl Replica {
             let mut acts: Vec<Act> = declined
                 .into_iter()
                 .flatten()
-                .filter(|(order, _)| {
-                    let status = self.order(order).map(|view| view.status);
-                    status == Some(OrderStatus::Declined)
+                .filter_map(|order| {
+                    let view = self.order(&order).filter(|view| view.status == OrderStatus::Declined)?;
+                    Some(Act::Return { order, decline: view.declined? })
                 })
-                .map(|(order, decline)| Act::Return { order, decline })
                 .collect();
             while !acts.is_empty() {
                 let rest = acts.split_off(acts.len().min(ACCEPTED_AT_ONCE));

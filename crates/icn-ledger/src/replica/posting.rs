@@ -68,8 +68,8 @@ pub(super) struct Own {
     pub(super) keys: BTreeMap<String, (Cid, u64)>,
     /// What the member is paid and has not answered.
     pub(super) incoming: BTreeSet<OrderRef>,
-    /// What the member's payees declined, with the entry that says so: it is to be taken back.
-    pub(super) declined: BTreeMap<OrderRef, Cid>,
+    /// What the member's payees declined: it is to be taken back.
+    pub(super) declined: BTreeSet<OrderRef>,
     waiting: VecDeque<(Timestamp, u64, PostRequest)>,
 }
 
@@ -80,7 +80,7 @@ impl Own {
             is_confirmed: false,
             keys: BTreeMap::new(),
             incoming: BTreeSet::new(),
-            declined: BTreeMap::new(),
+            declined: BTreeSet::new(),
             waiting: VecDeque::new(),
         }
     }

@@ -430,8 +430,9 @@ impl Replica {
                 }
             }
         }
-        if state.member.is_some() {
-            self.note_peers();
+        if state.member.is_some() && !self.config.has_peers {
+            self.config.has_peers = true;
+            self.notes.push(Write::HasPeers);
         }
         let ups = self.nodes.values().filter(|node| node.is_up);
         let merged = self.nodes.values().filter(|node| node.is_merged).count();
@@ -443,7 +444,8 @@ impl Replica {
         }
     }
 
-    /// Notes that from now on other nodes may have parts of the chains that are written here.
+    /// Notes, before anybody else is let in, that from now on other nodes may have parts of the chains that are written
+    /// here.
     pub fn note_peers(&mut self) {
         if !self.config.has_peers {
             self.config.has_peers = true;

@@ -175,7 +175,7 @@ impl Replica {
             if let Act::Decline { order, .. } = act {
                 let payer = self.order(order).map(|order| order.from);
                 if let Some(own) = payer.and_then(|payer| self.own.get_mut(&payer)) {
-                    own.declined.insert(*order, applied.entry.id());
+                    own.declined.insert(*order);
                 }
                 continue;
             }
@@ -226,8 +226,7 @@ impl Replica {
         let members: Vec<Did> = self.own.keys().copied().collect();
         for member in members {
             let open = self.books.open_to(&member).into_iter().map(|order| order.id).collect();
-            let declined = self.books.declined_of(&member).into_iter();
-            let declined = declined.filter_map(|order| order.declined.map(|decline| (order.id, decline)));
+            let declined = self.books.declined_of(&member).into_iter().map(|order| order.id);
             if let Some(own) = self.own.get_mut(&member) {
                 own.incoming = open;
                 own.declined = declined.collect();

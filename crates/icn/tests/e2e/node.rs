@@ -82,6 +82,15 @@ impl Plan {
         }
     }
 
+    /// Runs a command for this node, whether it runs or not.
+    pub(crate) fn icn(&self, args: &[&str]) -> Ran {
+        self.begin(args).ended()
+    }
+
+    fn begin(&self, args: &[&str]) -> Running {
+        Running::start(self.program().args(args).args(["--data-dir", &self.name]))
+    }
+
     /// Makes the key, unless there is one.
     pub(crate) fn init(&self) -> &Self {
         if !self.folder().join("keystore.age").exists() {
@@ -152,7 +161,7 @@ impl Node {
 
     /// Starts a command for this node.
     pub(crate) fn begin(&self, args: &[&str]) -> Running {
-        Running::start(self.plan.program().args(args).args(["--data-dir", &self.plan.name]))
+        self.plan.begin(args)
     }
 
     /// Runs a command for this node.

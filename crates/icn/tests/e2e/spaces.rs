@@ -3,9 +3,12 @@
 mod books;
 mod elsewhere;
 mod forked;
+mod load;
 mod network;
+mod paid;
 mod partition;
 mod restored;
+mod witnessed;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A node that reconciles every second, so that tests are short.
 fn keeper(world: &World, name: &str) -> Plan {
     world.node(name).env("ICN_LEDGER_SYNC_SECONDS", "1")
+}
+
+/// Finds a place on this machine where nobody listens, for a node that others name before it runs.
+fn free_place() -> String {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    format!("/ip4/127.0.0.1/udp/{}/quic-v1", socket.local_addr().unwrap().port())
 }
 
 /// Founds a space with the currency `hours` (two decimals, a line of 20.00 for everybody).

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{agree, balance, found, join, keeper, until, until_balance};
+use super::{agree, balance, found, invite, join, keeper, until, until_balance};
 use crate::node::Node;
 use crate::world::World;
 
@@ -73,11 +73,37 @@ fn an_old_copy_finds_its_head_and_goes_on() {
     b.icn(&["ledger", "pay", "ada", "1 hours"])
         .code(1)
         .says("no other node of the space has confirmed")
-        .says("--offline");
+        .says("connect to another node");
     let (a, c) = (a.start(), c.start());
     until(&b, &["space", "show"], |space| space["state"] == "ready");
     pay(&b, "ada");
     agree([&a, &b, &c]);
     until_balance(&a, "bob", now.0 - 200);
     assert_nobody_is_accused(&[&a, &b, &c]);
+}
+
+#[test]
+fn a_founder_restored_from_before_a_member_joined_learns_of_it() {
+    let world = World::new();
+    let a = keeper(&world, "a").no_executor().start();
+    found(&a, "ada");
+    let invitation = invite(&a);
+    let plan = a.kill_to_return();
+    copy(&world, "a", "a-yesterday");
+    let a = plan.start();
+    let b = keeper(&world, "b").no_executor().peer(&a).start();
+    b.json(&["space", "join", &invitation, "--nickname", "bob"]);
+    until(&a, &["space", "members"], |members| members["total"] == 3);
+    a.json(&["ledger", "pay", "bob", "1 hours", "--wait", "accepted"]);
+    agree([&a, &b]);
+
+    let plan = a.kill_to_return();
+    copy(&world, "a-yesterday", "a");
+    let a = plan.start();
+    // Bob's node has to show who let it in, for the founder's does not know any more.
+    until(&a, &["space", "members"], |members| members["total"] == 3);
+    a.json(&["ledger", "pay", "bob", "1 hours", "--wait", "accepted"]);
+    agree([&a, &b]);
+    until_balance(&b, "bob", 200);
+    assert_nobody_is_accused(&[&a, &b]);
 }
