@@ -1,5 +1,6 @@
 //! The spaces that this node keeps books for: opening, joining, closing, and who speaks in them.
 
+mod checking;
 pub(crate) mod disk;
 mod hearing;
 mod identities;
@@ -60,6 +61,8 @@ pub(crate) struct Space {
     pub(crate) changes: broadcast::Sender<Cid>,
     replica: Mutex<Replica>,
     inbox: mpsc::Sender<Event>,
+    /// What reconciliations brought and is not checked yet. A session waits for its answers, so that little stands here.
+    checks: mpsc::UnboundedSender<checking::Batch>,
     stop: CancellationToken,
     tickets: AtomicU64,
     sessions: AtomicU64,
@@ -144,6 +147,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
     let replica = reading.await??;
     let log = LogId { space: root, topic: icn_ledger::LEDGER_TOPIC.parse()? };
     let (inbox, receiver) = mpsc::channel(INBOX_MAX);
+    let (checks, batches) = mpsc::unbounded_channel();
     let space = Arc::new(Space {
         root,
         topic: log.gossip_topic(),
@@ -151,6 +155,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
         changes: broadcast::channel(CHANGES_MAX).0,
         replica: Mutex::new(replica),
         inbox,
+        checks,
         stop: CancellationToken::new(),
         tickets: AtomicU64::new(1),
         sessions: AtomicU64::new(1),
@@ -161,7 +166,8 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
     });
     node.spaces.open.write().unwrap_or_else(PoisonError::into_inner).insert(root, Arc::clone(&space));
     let task = task::Task { node: Arc::clone(node), space: Arc::clone(&space), inbox: receiver };
-    lock(&node.spaces.tasks).push(tokio::spawn(task.run()));
+    let checking = tokio::spawn(checking::run(Arc::clone(node), Arc::clone(&space), batches));
+    lock(&node.spaces.tasks).extend([tokio::spawn(task.run()), checking]);
     node.net.subscribe(&space.topic).await?;
     for peer in node.net.peers().await {
         if let Some(did) = peer.did.filter(|_| peer.topics.contains(&space.topic)) {
@@ -219,11 +225,6 @@ impl Space {
     pub(crate) async fn happen(&self, event: Event) {
         // Closed only when the node ends, and then nobody waits for what follows.
         let _ = self.inbox.send(event).await;
-    }
-
-    /// The same, from a thread that may wait.
-    fn happen_blocking(&self, event: Event) {
-        let _ = self.inbox.blocking_send(event);
     }
 
     /// Says something as a member of this node, and waits until it is durable.

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{FuturesOrdered, StreamExt as _};
-use icn_ledger::replica::{Arrived, Checked, Effect, Event, Verdict, Write};
+use icn_ledger::replica::{Effect, Event, Verdict, Write};
 use icn_store::StoreError;
 use tokio::sync::mpsc;
 
+use super::checking::Batch;
 use super::{Space, stream};
 use crate::core::{Node, lock};
 
@@ -158,16 +159,8 @@ impl Task {
             Effect::SendFrame { session, bytes } => space.send_frame(session, bytes),
             Effect::CloseSession { session } => space.detach(session),
             Effect::Check { session, entries, proofs, votes } => {
-                let (node, space) = (Arc::clone(node), Arc::clone(space));
-                tokio::task::spawn_blocking(move || {
-                    let verifier = &node.verifier;
-                    let arrived = Arrived {
-                        entries: entries.into_iter().map(|entry| Checked::new(entry, verifier)).collect(),
-                        proofs: proofs.into_iter().filter(|proof| proof.check(verifier).is_ok()).collect(),
-                        votes: votes.iter().filter_map(|vote| Space::read_vote(vote, verifier)).collect(),
-                    };
-                    space.happen_blocking(Event::Checked { session, arrived });
-                });
+                // Closed only when the space is.
+                drop(space.checks.send(Batch { session, entries, proofs, votes }));
             }
             Effect::Changed(entries) => {
                 for entry in entries {
