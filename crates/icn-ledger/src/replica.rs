@@ -139,10 +139,6 @@ impl std::fmt::Debug for Replica {
 
 impl Replica {
     /// Makes an empty replica.
-    ///
-    /// # Panics
-    ///
-    /// Never: the topic's name is a constant that is well formed.
     #[must_use]
     pub fn new(config: ReplicaConfig, entries: Box<dyn Entries>, verifier: Arc<dyn Verifier>) -> Self {
         let id = log_of(config.space);
@@ -226,9 +222,7 @@ impl Replica {
         let from = icn_gossip::Idx(u32::try_from(from).unwrap_or(u32::MAX));
         self.undecided.extend(self.log.ids_from(from));
         self.must_rejudge |= self.books.needs_rejudge();
-        if self.must_rejudge {
-            self.rejudge();
-        }
+        self.judge();
     }
 
     /// Advances the machine by one event. Input out of place has no effects.
@@ -259,9 +253,7 @@ impl Replica {
     /// Does what follows from the events since the last call.
     #[must_use = "effects do nothing until the shell carries them out"]
     pub fn settle(&mut self, now: Timestamp) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.judge();
-        effects.extend(self.answer_waiting(now));
+        let mut effects = self.answer_waiting(now);
         for _ in 0..ROUNDS_MAX {
             // What a duty writes may have to be judged before the next one is looked at.
             self.judge();
@@ -294,8 +286,12 @@ impl Replica {
     /// Tells whether a certificate for an entry is known here, in the log or not.
     #[must_use]
     pub fn is_certified(&self, entry: &Cid) -> bool {
-        self.certificates.contains_key(entry)
-            || self.log.idx(entry).is_some_and(|idx| self.books.is_certified(idx.0))
+        self.certificates.contains_key(entry) || self.is_written(entry)
+    }
+
+    /// Tells whether an entry of the log carries the certificate of an entry.
+    fn is_written(&self, entry: &Cid) -> bool {
+        self.log.idx(entry).is_some_and(|idx| self.books.is_certified(idx.0))
     }
 
     /// Shows another invitation to nodes of the space.
@@ -331,6 +327,16 @@ impl Replica {
     #[must_use]
     pub fn entry_at(&self, idx: u32) -> Option<SignedEntry> {
         self.recent.get(&idx).cloned().or_else(|| self.entries.get(idx))
+    }
+
+    /// Reads an entry with what it says.
+    fn read(&self, id: &Cid) -> Option<Checked> {
+        self.read_at(self.log.idx(id)?.0)
+    }
+
+    /// The same, by its place in the order of application.
+    fn read_at(&self, idx: u32) -> Option<Checked> {
+        Checked::trusted(self.entry_at(idx)?).ok()
     }
 }
 

@@ -267,6 +267,32 @@ fn an_invented_past_stops_nobody() {
     net.agree();
 }
 
+/// An entry signed elsewhere that would only wait for its past is not acknowledged: a crash would lose it.
+#[test]
+fn what_would_wait_is_not_acknowledged() {
+    let mut net = Net::new(2);
+    let member = key(2);
+    let entry = |net: &Net, deps: Vec<icn_types::Cid>| {
+        let act =
+            Act::Decline { order: icn_ledger::OrderRef { entry: net.founding(), index: 0 }, reason: None };
+        let mut entry =
+            net.nodes[0].replica.next_entry(net.now, member.did(), &Post::new(vec![act])).unwrap();
+        entry.deps.extend(deps);
+        entry.deps.sort();
+        entry
+    };
+    let lost = entry(&net, vec![icn_types::Cid::of_dag_cbor(b"nobody has this")]);
+    let refused = net.submit(0, lost, &member).unwrap_err();
+    assert!(matches!(refused, Refusal::NotNext(_)), "{refused}");
+    assert_eq!(net.nodes[0].replica.log().waiting_len(), 0);
+    let to = net.nodes[0].did;
+    let act = Act::Pay { to, amount: 5, currency: "hours".into(), memo: None, request: None, expires: None };
+    let entry = net.nodes[0].replica.next_entry(net.now, member.did(), &Post::new(vec![act])).unwrap();
+    let posted = net.submit(0, entry, &member).unwrap();
+    assert!(net.nodes[1].replica.log().contains(&posted.entry));
+    assert_eq!(net.balance(1, 0), 5);
+}
+
 /// A restored node that was told to write offline has forked its chain. It finds out, keeps what others relied on, and
 /// gives up the rest: a fault, not a fraud.
 #[test]

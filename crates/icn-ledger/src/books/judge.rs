@@ -360,34 +360,9 @@ impl<'a> Judge<'a> {
     }
 
     fn act(&mut self, index: u32, act: &'a Act) -> Result<(), Reason> {
-        let author = self.draft.author;
-        match act {
-            Act::Found { .. } | Act::Join { .. } => {}
-            Act::Policy(_)
-            | Act::Appoint { .. }
-            | Act::Dismiss { .. }
-            | Act::Admit { .. }
-            | Act::Expel { .. }
-            | Act::Currency { .. }
-            | Act::Line { .. }
-            | Act::Freeze { .. }
-            | Act::Unfreeze { .. }
-            | Act::Witnesses { .. }
-            | Act::Treasury { .. }
-            | Act::Pay { .. }
-            | Act::Request { .. }
-            | Act::Accept { .. }
-            | Act::Decline { .. }
-            | Act::Return { .. }
-            | Act::Hold { .. }
-            | Act::Capture { .. }
-            | Act::Claim { .. }
-            | Act::Seal { .. }
-            | Act::Repair { .. } => {
-                if !self.lens().is_member(author) {
-                    return Err(Reason::NotAMember(self.item.author));
-                }
-            }
+        let lets_in = matches!(act, Act::Found { .. } | Act::Join { .. });
+        if !lets_in && !self.lens().is_member(self.draft.author) {
+            return Err(Reason::NotAMember(self.item.author));
         }
         if act.is_rule() { self.rule(index, act) } else { self.money(index, act) }
     }

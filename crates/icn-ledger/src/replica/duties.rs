@@ -6,15 +6,16 @@ use icn_gossip::LiveMessage;
 use icn_types::{Cid, Did, Duration, Timestamp};
 use serde_bytes::ByteBuf;
 
+use super::checked::Checked;
 use super::event::{Effect, Write};
 use super::{Replica, view};
-use crate::act::{Act, OrderRef, PROOFS_MAX};
+use crate::act::{Act, OrderRef, PROOFS_MAX, Post};
 use crate::books::{OrderStatus, OrderView};
 use crate::certificate::Certificate;
 use crate::policy::Finality;
 use crate::witness::{Candidate, WitnessEffect};
 
-/// Entries that a witness looks at again later. Full: the oldest is forgotten, and its payer asks again by paying anew.
+/// Entries that a witness looks at again later. Full: one is forgotten, and its payer asks again by paying anew.
 const UNDECIDED_MAX: usize = 65_536;
 /// Orders that one entry accepts.
 const ACCEPTED_AT_ONCE: usize = 128;
@@ -22,7 +23,7 @@ const ACCEPTED_AT_ONCE: usize = 128;
 const SEAL_LOOK: Duration = Duration::from_millis(250);
 /// How often a witness looks again at what it could not judge.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// Certificates that no entry carries yet. Full: the oldest is forgotten; its votes come again.
+/// Certificates that are kept. Full: one is forgotten; its votes come again.
 const CERTIFICATES_MAX: usize = 65_536;
 
 impl Replica {
@@ -73,8 +74,10 @@ impl Replica {
             if self.is_certified(&id) {
                 continue;
             }
-            let Some((author, seq, prev, post)) = self.read(&id) else { continue };
-            let candidate = Candidate { id, author, seq, prev, post: &post };
+            let Some(Checked { entry, post }) = self.read(&id) else { continue };
+            let entry = entry.entry();
+            let candidate =
+                Candidate { id, author: entry.author, seq: entry.seq, prev: entry.prev, post: &post };
             for (did, witness) in &mut witnesses {
                 if !set.members.contains(did) {
                     continue;
@@ -128,11 +131,12 @@ impl Replica {
         let members: Vec<Did> = self.own.keys().copied().collect();
         for member in members {
             while let Some((acts, certificates)) = self.acceptable(&member) {
-                match self.append(now, member, acts, Vec::new(), certificates, None) {
-                    Ok((_, more)) => effects.extend(more),
+                let more = self.write(now, member, Post { certificates, ..Post::new(acts) });
+                if more.is_empty() {
                     // It is looked at again with the next turn of things.
-                    Err(_) => break,
+                    break;
                 }
+                effects.extend(more);
             }
         }
         effects
@@ -201,8 +205,7 @@ impl Replica {
             while !acts.is_empty() {
                 let rest = acts.split_off(acts.len().min(ACCEPTED_AT_ONCE));
                 // What cannot be taken back now is found again when the books are judged anew.
-                let written = self.append(now, member, acts, Vec::new(), Vec::new(), None);
-                effects.extend(written.map_or_else(|_| Vec::new(), |(_, effects)| effects));
+                effects.extend(self.write(now, member, Post::new(acts)));
                 acts = rest;
             }
         }
@@ -218,8 +221,7 @@ impl Replica {
     /// Reads what one act of an entry says.
     #[must_use]
     pub fn act(&self, act: &OrderRef) -> Option<Act> {
-        let post = crate::act::post_of(self.entry(&act.entry)?.check().ok()?.unverified()).ok()?;
-        post.acts.into_iter().nth(usize::try_from(act.index).ok()?)
+        self.read(&act.entry)?.post.acts.into_iter().nth(usize::try_from(act.index).ok()?)
     }
 
     /// Writes an entry that carries certificates which decide something: of seals, of witness sets, of forked places.
@@ -228,9 +230,7 @@ impl Replica {
         let mut decisive: Vec<Certificate> = Vec::new();
         for entry in due {
             let Some(certificate) = self.certificates.get(&entry) else { continue };
-            let idx = self.log.idx(&entry);
-            let is_written = idx.is_some_and(|idx| self.books.is_certified(idx.0));
-            if !is_written && self.is_decisive(certificate) && decisive.len() < PROOFS_MAX {
+            if !self.is_written(&entry) && self.is_decisive(certificate) && decisive.len() < PROOFS_MAX {
                 decisive.push(certificate.clone());
             }
         }
@@ -241,8 +241,7 @@ impl Replica {
             author.or_else(|| witnesses.find(|witness| self.own.contains_key(witness)))
         });
         let Some(speaker) = speaker else { return Vec::new() };
-        let written = self.append(now, speaker, Vec::new(), Vec::new(), decisive, None);
-        written.map_or_else(|_| Vec::new(), |(_, effects)| effects)
+        self.write(now, speaker, Post { certificates: decisive, ..Post::new(Vec::new()) })
     }
 
     fn is_decisive(&self, certificate: &Certificate) -> bool {
@@ -250,7 +249,7 @@ impl Replica {
             return true;
         }
         let is_rule = |act: &Act| matches!(act, Act::Seal { .. } | Act::Witnesses { .. });
-        self.read(&certificate.entry).is_some_and(|(_, _, _, post)| post.acts.iter().any(is_rule))
+        self.read(&certificate.entry).is_some_and(|checked| checked.post.acts.iter().any(is_rule))
     }
 
     /// Ends an epoch when it is due and this node's turn.
@@ -306,28 +305,13 @@ impl Replica {
             time: now.max(last_time.plus(Duration::from_millis(1))),
             digest: ByteBuf::from(digest.to_vec()),
         };
-        let sealed = self.append(now, sealer, vec![act], Vec::new(), Vec::new(), None);
-        sealed.map_or_else(|_| Vec::new(), |(_, effects)| effects)
+        self.write(now, sealer, Post::new(vec![act]))
     }
 
     /// Tells whether something was written from a place on that is not about sealing itself.
     fn has_news(&self, from: u32) -> bool {
         let end = u32::try_from(self.log.len()).unwrap_or(u32::MAX);
-        let is_news = |idx: u32| {
-            let post = self
-                .entry_at(idx)?
-                .check()
-                .ok()
-                .and_then(|raw| crate::act::post_of(raw.unverified()).ok())?;
-            Some(post.acts.iter().any(|act| !matches!(act, Act::Seal { .. })))
-        };
-        (from..end).any(|idx| !self.books.is_sealed(idx) && is_news(idx).unwrap_or(false))
-    }
-
-    /// Reads an entry of the log.
-    pub(super) fn read(&self, id: &Cid) -> Option<(Did, u64, Option<Cid>, crate::act::Post)> {
-        let entry = self.entry(id)?.check().ok()?.trusted();
-        let post = crate::act::post_of(entry.entry()).ok()?;
-        Some((entry.entry().author, entry.entry().seq, entry.entry().prev, post))
+        let is_news = |checked: Checked| checked.post.acts.iter().any(|act| !matches!(act, Act::Seal { .. }));
+        (from..end).any(|idx| !self.books.is_sealed(idx) && self.read_at(idx).is_some_and(is_news))
     }
 }

@@ -14,9 +14,8 @@ use super::checked::Checked;
 use super::event::{Effect, PostRequest, Posted};
 use super::taking::Taken;
 use super::{Replica, view};
-use crate::act::{Act, OrderRef, Post};
+use crate::act::{OrderRef, Post};
 use crate::books::Reason;
-use crate::certificate::{Approval, Certificate};
 use crate::error::PostError;
 
 /// How many requests wait for the own head to be confirmed. Full: the next is refused.
@@ -92,13 +91,13 @@ impl Replica {
         let author = request.author;
         let is_open = request.is_offline || !self.config.has_peers;
         let Some(own) = self.own.get_mut(&author) else {
-            return vec![Effect::Answer { ticket, result: Err(Refusal::NoKey(author)) }];
+            return answered(ticket, Err(Refusal::NoKey(author)));
         };
         if own.is_confirmed || is_open {
             return self.post(now, ticket, request);
         }
         if own.waiting.len() >= WAITING_MAX {
-            return vec![Effect::Answer { ticket, result: Err(Refusal::Busy) }];
+            return answered(ticket, Err(Refusal::Busy));
         }
         own.waiting.push_back((now, ticket, request));
         Vec::new()
@@ -122,7 +121,7 @@ impl Replica {
             if self.own.get(&author).is_some_and(|own| own.is_confirmed) {
                 effects.extend(self.post(now, ticket, request));
             } else {
-                effects.push(Effect::Answer { ticket, result: Err(Refusal::Unconfirmed(author)) });
+                effects.extend(answered(ticket, Err(Refusal::Unconfirmed(author))));
             }
         }
         effects
@@ -134,44 +133,21 @@ impl Replica {
         let earlier = key.as_ref().and_then(|key| self.own.get(&author)?.keys.get(key).copied());
         if let Some((entry, seq)) = earlier {
             // Behind whatever was written before: the first answer may be on its way to the disk.
-            return vec![Effect::Answer { ticket, result: Ok(Posted { entry, seq, is_repeat: true }) }];
+            return answered(ticket, Ok((Posted { entry, seq, is_repeat: true }, Vec::new())));
         }
-        match self.append(now, author, acts, approvals, Vec::new(), key) {
-            Ok((posted, mut effects)) => {
-                effects.push(Effect::Answer { ticket, result: Ok(posted) });
-                effects
-            }
-            Err(refusal) => vec![Effect::Answer { ticket, result: Err(refusal) }],
-        }
+        let post = Post { approvals, key, ..Post::new(acts) };
+        let appended = self.append(now, author, post, self.chain_head(&author));
+        answered(ticket, appended)
     }
 
-    /// Appends to the chain of a member of this node, unless the books would not take it.
+    /// Writes something as a member of this node by itself. What the books would not take is left.
+    pub(super) fn write(&mut self, now: Timestamp, author: Did, post: Post) -> Vec<Effect> {
+        let appended = self.append(now, author, post, self.chain_head(&author));
+        appended.map_or_else(|_| Vec::new(), |(_, effects)| effects)
+    }
+
+    /// Appends to the chain of a member of this node, behind `head`, unless the books would not take it.
     pub(super) fn append(
-        &mut self,
-        now: Timestamp,
-        author: Did,
-        acts: Vec<Act>,
-        approvals: Vec<Approval>,
-        certificates: Vec<Certificate>,
-        key: Option<String>,
-    ) -> Result<(Posted, Vec<Effect>), Refusal> {
-        let post = Post { acts, certificates, approvals, key, ..Post::new(Vec::new()) };
-        let head = self.chain_head(&author);
-        self.append_post(now, author, post, head)
-    }
-
-    /// Appends acts behind a place of the own choice: the branch of an own fork that is kept.
-    pub(super) fn append_behind(
-        &mut self,
-        now: Timestamp,
-        author: Did,
-        acts: Vec<Act>,
-        head: Option<(u64, Cid)>,
-    ) -> Result<(Posted, Vec<Effect>), Refusal> {
-        self.append_post(now, author, Post::new(acts), head)
-    }
-
-    fn append_post(
         &mut self,
         now: Timestamp,
         author: Did,
@@ -180,11 +156,18 @@ impl Replica {
     ) -> Result<(Posted, Vec<Effect>), Refusal> {
         let signer = Arc::clone(&self.own.get(&author).ok_or(Refusal::NoKey(author))?.signer);
         let entry = self.entry_behind(now, author, &post, head)?;
-        let signed = entry.sign(signer.as_ref()).map_err(|_| too_large())?;
-        self.preview(&signed, &post)?;
-        let posted = Posted { entry: signed.id(), seq: signed.entry().seq, is_repeat: false };
-        let live = LiveMessage::Entry(signed.signed().clone()).encode().map_err(|_| too_large())?;
-        let (taken, mut effects) = self.admit_and_tell(now, Checked { entry: signed, post });
+        let entry = entry.sign(signer.as_ref()).map_err(|_| too_large())?;
+        self.take_next(now, Checked { entry, post })
+    }
+
+    /// Takes the next entry of a chain in and publishes it, unless the books would not take it.
+    fn take_next(&mut self, now: Timestamp, checked: Checked) -> Result<(Posted, Vec<Effect>), Refusal> {
+        self.preview(&checked)?;
+        let entry = checked.entry.entry();
+        let (author, seq) = (entry.author, entry.seq);
+        let posted = Posted { entry: checked.entry.id(), seq, is_repeat: false };
+        let live = LiveMessage::Entry(checked.entry.signed().clone()).encode().map_err(|_| too_large())?;
+        let (taken, mut effects) = self.admit_and_tell(now, checked);
         match taken {
             Taken::Applied => {
                 effects.push(Effect::Publish(live));
@@ -192,7 +175,7 @@ impl Replica {
             }
             Taken::Stranger => Err(Refusal::NotAMember(author)),
             Taken::Known | Taken::Waiting | Taken::Refused => {
-                Err(Refusal::NotNext(self.log.head_of(&author).map_or(0, |(seq, _)| seq)))
+                Err(Refusal::NotNext(self.chain_head(&author).map_or(0, |(seq, _)| seq)))
             }
         }
     }
@@ -229,53 +212,45 @@ impl Replica {
         })
     }
 
-    /// Hears an entry that was signed elsewhere. It must be the next of its chain: what comes late or twice is no fork by
-    /// this node's doing.
+    /// Hears an entry that was signed elsewhere. It must be the next of its chain, and all that it names must be here: what
+    /// comes late or twice is no fork by this node's doing, and what would only wait is not acknowledged.
     pub(super) fn hear_submit(&mut self, now: Timestamp, ticket: u64, checked: Checked) -> Vec<Effect> {
         self.judge();
-        let answer = |result| Effect::Answer { ticket, result };
         let entry = checked.entry.entry();
-        let (author, seq, id) = (entry.author, entry.seq, checked.entry.id());
+        let (seq, id) = (entry.seq, checked.entry.id());
         if self.log.contains(&id) {
-            return vec![answer(Ok(Posted { entry: id, seq, is_repeat: true }))];
+            return answered(ticket, Ok((Posted { entry: id, seq, is_repeat: true }, Vec::new())));
         }
-        let head = self.chain_head(&author);
-        if entry.prev != head.map(|(_, head)| head) || entry.log() != *self.log.log_id() {
-            return vec![answer(Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq))))];
+        let head = self.chain_head(&entry.author);
+        let is_next = entry.prev == head.map(|(_, head)| head) && entry.log() == *self.log.log_id();
+        let is_whole = entry.deps.iter().chain(&checked.post.refs()).all(|id| self.log.contains(id));
+        if !is_next || !is_whole {
+            return answered(ticket, Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq))));
         }
-        if let Err(refusal) = self.preview(&checked.entry, &checked.post) {
-            return vec![answer(Err(refusal))];
-        }
-        let Ok(live) = LiveMessage::Entry(checked.entry.signed().clone()).encode() else {
-            return vec![answer(Err(too_large()))];
-        };
-        let (taken, mut effects) = self.admit_and_tell(now, checked.clone());
-        let answer = match taken {
-            Taken::Applied | Taken::Known | Taken::Waiting => {
-                effects.push(Effect::Publish(live));
-                answer(Ok(Posted { entry: id, seq, is_repeat: false }))
-            }
-            Taken::Stranger => answer(Err(Refusal::NotAMember(author))),
-            Taken::Refused => answer(Err(Refusal::NotNext(head.map_or(0, |(seq, _)| seq)))),
-        };
-        effects.push(answer);
-        effects
+        let taken = self.take_next(now, checked);
+        answered(ticket, taken)
     }
 
     /// Asks the books what they would say of an entry that is not in the log yet.
-    fn preview(&self, entry: &icn_gossip::VerifiedEntry, post: &Post) -> Result<(), Refusal> {
-        let item = view::next_item(&self.log, entry, post.clone());
-        match self
-            .books
-            .preview(&item)
-            .into_iter()
-            .enumerate()
-            .find_map(|(index, verdict)| verdict.err().map(|reason| (index, reason)))
-        {
+    fn preview(&self, checked: &Checked) -> Result<(), Refusal> {
+        let item = view::next_item(&self.log, &checked.entry, checked.post.clone());
+        let verdicts = self.books.preview(&item).into_iter().enumerate();
+        let mut refused = verdicts.filter_map(|(index, verdict)| verdict.err().map(|reason| (index, reason)));
+        match refused.next() {
             Some((index, reason)) => Err(Refusal::Books { index, reason }),
             None => Ok(()),
         }
     }
+}
+
+/// Answers behind what was written, or at once with why it was not.
+fn answered(ticket: u64, result: Result<(Posted, Vec<Effect>), Refusal>) -> Vec<Effect> {
+    let (result, mut effects) = match result {
+        Ok((posted, effects)) => (Ok(posted), effects),
+        Err(refusal) => (Err(refusal), Vec::new()),
+    };
+    effects.push(Effect::Answer { ticket, result });
+    effects
 }
 
 fn too_large() -> Refusal {

@@ -8,7 +8,7 @@ use icn_types::{Cid, Did, Timestamp};
 
 use super::Replica;
 use super::event::Effect;
-use crate::act::{Act, OrderRef};
+use crate::act::{Act, OrderRef, Post};
 use crate::books::{ForkRule, ForkView};
 
 /// The longest walk along a chain behind a fork. Longer: the chain goes on where the log says.
@@ -48,10 +48,10 @@ impl Replica {
 
     /// Gives up branches of the own chains on which nobody relied.
     pub(super) fn repair(&mut self, now: Timestamp) -> Vec<Effect> {
-        if self.books.forks().len() == self.repaired {
+        let forks = self.books.forks();
+        if forks.len() == self.repaired {
             return Vec::new();
         }
-        let forks = self.books.forks();
         self.repaired = forks.len();
         let mut effects = Vec::new();
         for fork in &forks {
@@ -68,7 +68,7 @@ impl Replica {
             let lost = fork.branches.iter().copied().filter(|branch| *branch != kept).collect();
             let head = self.head_behind(&fork.author, fork.seq, kept, &forks);
             let act = Act::Repair { at: fork.seq, lost };
-            let written = self.append_behind(now, fork.author, vec![act], head);
+            let written = self.append(now, fork.author, Post::new(vec![act]), head);
             effects.extend(written.map_or_else(|_| Vec::new(), |(_, effects)| effects));
         }
         effects
@@ -76,8 +76,8 @@ impl Replica {
 
     /// Tells whether somebody else acted on what an entry says.
     fn is_relied_on(&self, entry: &Cid) -> bool {
-        let Some((_, _, _, post)) = self.read(entry) else { return false };
-        let orders = 0..u32::try_from(post.acts.len()).unwrap_or(u32::MAX);
+        let Some(checked) = self.read(entry) else { return false };
+        let orders = 0..u32::try_from(checked.post.acts.len()).unwrap_or(u32::MAX);
         let is_taken = |index| {
             let order = self.order(&OrderRef { entry: *entry, index });
             order.is_some_and(|order| order.accepted.is_some() || order.declined.is_some())

@@ -8,7 +8,7 @@ use icn_types::{Did, Duration, Timestamp};
 use super::event::{Effect, SessionId, Write};
 use super::pass::{Bearer, Pass};
 use super::{Replica, view};
-use crate::certificate::{Certificate, SignedVote};
+use crate::certificate::SignedVote;
 use crate::misbehaviour::Violation;
 use crate::witness::Era;
 
@@ -71,6 +71,14 @@ pub(super) struct Session {
     is_closed: bool,
 }
 
+impl Node {
+    /// Is reconciled with again soon, and each time a little later: nobody makes us run in circles.
+    fn try_again(&mut self, now: Timestamp) {
+        self.next = self.next.min(now.plus(self.pause));
+        self.pause = Duration::from_millis((self.pause.as_millis() * 2).min(PAUSE_MAX.as_millis()));
+    }
+}
+
 impl Replica {
     pub(super) fn peer_up(&mut self, now: Timestamp, node: Did) -> Vec<Effect> {
         if node == self.config.node || (self.nodes.len() >= NODES_MAX && !self.nodes.contains_key(&node)) {
@@ -116,8 +124,7 @@ impl Replica {
     /// An entry came whose past is not here: whoever sent it has it.
     pub(super) fn miss(&mut self, now: Timestamp, from: Did) {
         if let Some(node) = self.nodes.get_mut(&from) {
-            node.next = node.next.min(now.plus(node.pause));
-            node.pause = Duration::from_millis((node.pause.as_millis() * 2).min(PAUSE_MAX.as_millis()));
+            node.try_again(now);
         }
     }
 
@@ -312,10 +319,7 @@ impl Replica {
 
     /// Lists the votes that others may need: those that wait for more, and those of certificates that no entry carries.
     fn votes(&self) -> Vec<Vec<u8>> {
-        let is_written = |certificate: &&Certificate| {
-            self.log.idx(&certificate.entry).is_some_and(|idx| self.books.is_certified(idx.0))
-        };
-        let unwritten = self.certificates.values().filter(|certificate| !is_written(certificate));
+        let unwritten = self.certificates.values().filter(|certificate| !self.is_written(&certificate.entry));
         let of_certificates = unwritten.flat_map(|certificate| {
             let vote = certificate.vote(self.config.space);
             certificate.votes.iter().map(move |(by, sig)| SignedVote {
@@ -412,10 +416,8 @@ impl Replica {
     fn merge(&mut self, now: Timestamp, state: &mut Session) {
         // What a node has is whole by itself: entries that wait here for an invented past say nothing about it.
         if state.is_done != Some(true) || state.is_partial {
-            // Once more, soon; but nobody makes us run in circles.
             if let Some(node) = self.nodes.get_mut(&state.node) {
-                node.next = node.next.min(now.plus(node.pause));
-                node.pause = Duration::from_millis((node.pause.as_millis() * 2).min(PAUSE_MAX.as_millis()));
+                node.try_again(now);
             }
             return;
         }
@@ -434,9 +436,8 @@ impl Replica {
             self.config.has_peers = true;
             self.notes.push(Write::HasPeers);
         }
-        let ups = self.nodes.values().filter(|node| node.is_up);
         let merged = self.nodes.values().filter(|node| node.is_merged).count();
-        let all_up = ups.clone().all(|node| node.is_merged);
+        let all_up = self.nodes.values().filter(|node| node.is_up).all(|node| node.is_merged);
         if merged >= CONFIRMING || (merged > 0 && (all_up || now.since(self.started) > CONFIRM_TIME)) {
             for own in self.own.values_mut() {
                 own.is_confirmed = true;

@@ -239,8 +239,7 @@ impl Replica {
     pub fn items(&self) -> Vec<Item> {
         let read = |idx: usize| {
             let idx = u32::try_from(idx).ok()?;
-            let entry = self.entry_at(idx)?.check().ok()?.trusted();
-            let post = post_of(entry.entry()).ok()?;
+            let Checked { entry, post } = self.read_at(idx)?;
             Some(view::item(&self.log, &view::applied(&self.log, idx, entry)?, post))
         };
         (0..self.log.len()).filter_map(read).collect()

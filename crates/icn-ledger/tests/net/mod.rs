@@ -344,6 +344,26 @@ impl Net {
         signed.id()
     }
 
+    /// The space's first entry.
+    pub(crate) fn founding(&self) -> icn_types::Cid {
+        self.nodes[0].replica.log().at(&self.space, 1)[0]
+    }
+
+    /// Hands a node an entry that was signed elsewhere.
+    pub(crate) fn submit(
+        &mut self,
+        n: usize,
+        entry: icn_gossip::Entry,
+        signer: &Keypair,
+    ) -> Result<Posted, Refusal> {
+        let signed = entry.sign(signer).unwrap().signed().clone();
+        let entry = Box::new(Checked::new(signed, &Ed25519Verifier::new()).unwrap());
+        let ticket = self.next;
+        self.next += 1;
+        self.inject(n, Event::Submit { ticket, entry });
+        self.nodes[n].answers.remove(&ticket).expect("an answer at once")
+    }
+
     pub(crate) fn ask(&mut self, n: usize, request: PostRequest) -> Option<Result<Posted, Refusal>> {
         let ticket = self.next;
         self.next += 1;
