@@ -312,12 +312,9 @@ impl Witness {
         if current.working.is_some_and(|working| among(&set.members, working) >= needed) {
             return None;
         }
-        // Its own log holds whatever it voted for itself before it handed over.
-        let own = usize::from(
-            self.memory == Memory::Kept
-                && before.members.contains(&self.me)
-                && self.votes.has_handed_over_to(set.number),
-        );
+        // Its own log holds whatever it voted for itself before it handed over. A copy of a disk that has the handover has
+        // all before it: votes are written in the order in which they are cast.
+        let own = usize::from(before.members.contains(&self.me) && self.votes.has_handed_over_to(set.number));
         let needed = merges_needed(before.members.len());
         let merged = own + among(&before.voters, current.since);
         (merged < needed).then_some((merged, needed))

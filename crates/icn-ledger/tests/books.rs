@@ -737,6 +737,41 @@ fn dependants_of_a_void_payment_are_judged_again() {
 }
 
 #[test]
+fn what_was_spent_after_a_void_decline_is_claimed() {
+    // Member 3 declines on a branch that loses; member 2 has taken the credit back and spent it with member 4.
+    let mut story = space();
+    let first = story.says(did(3), vec![pay(did(5), 1)]);
+    let paid = story.says(did(2), vec![pay(did(3), 15)]);
+    let order = story.history.order(paid, 0);
+    let declined = story.says(did(3), vec![Act::Decline { order, reason: None }]);
+    let back = Act::Return { order, decline: story.history.raws[declined].id };
+    let spent = story.says(did(2), vec![back.clone(), back, pay(did(4), 20)]);
+    let taken = story.says(did(4), vec![accept(story.history.order(spent, 2))]);
+    assert_eq!(story.books().verdicts(spent as u32), [ROOM, no(Reason::AlreadyDone), ROOM]);
+    assert!(story.books().is_valid(taken as u32));
+    for n in 0.. {
+        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
+        fork.heads.insert(did(3), first);
+        let other = fork.says_knowing(did(3), &[first], vec![pay(did(5), 1 + n)]);
+        if fork.history.raws[other].id > fork.history.raws[declined].id {
+            continue;
+        }
+        let books = fork.books();
+        let void = no(Reason::DeclineVoid);
+        assert_eq!(books.verdicts(spent as u32), [void, void, no(Reason::Uncovered)]);
+        assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
+        let claims: Vec<_> =
+            books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
+        assert_eq!(claims, [(did(4), did(2), 20)]);
+        assert_eq!(books.balance(&did(2), HOURS).available, 5);
+        // The checkpoint keeps it.
+        let read = Books::from_snapshot(&books.snapshot().unwrap()).unwrap();
+        assert_eq!(read.digest(), books.digest());
+        break;
+    }
+}
+
+#[test]
 fn a_repair_before_anybody_relied_on_it_is_no_fraud() {
     let mut story = space();
     let first = story.says(did(2), vec![pay(did(3), 1)]);

@@ -65,6 +65,7 @@ impl State {
         }
         self.repairs.extend(draft.repairs.into_iter().map(|(at, lost)| (idx, at, lost)));
         self.relied.extend(draft.relied);
+        self.void_declines.extend(draft.void_declines.into_iter().map(|order| (idx, order)));
         self.sets_used.extend(draft.sets_used);
     }
 

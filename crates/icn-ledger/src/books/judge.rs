@@ -63,6 +63,7 @@ pub(super) struct Draft {
     pub(super) wants_seal: bool,
     pub(super) repairs: Vec<(u64, Vec<[u8; 32]>)>,
     pub(super) relied: Vec<u32>,
+    pub(super) void_declines: Vec<u32>,
     pub(super) key: Option<[u8; 16]>,
     pub(super) moved: Vec<u32>,
     pub(super) verdicts: Vec<Verdict>,

@@ -4,7 +4,7 @@ use icn_types::{Cid, Did};
 
 use super::judge::Judge;
 use super::reason::Reason;
-use super::state::{CLAIMED, ClaimRec, FINAL, Kind, NONE, Order, PAID, RELEASED, Standing, hash_of};
+use super::state::{CLAIMED, ClaimRec, FINAL, Kind, MISLED, NONE, Order, PAID, RELEASED, Standing, hash_of};
 use crate::act::{Act, OrderRef};
 use crate::policy::Finality;
 
@@ -285,7 +285,18 @@ impl<'a> Judge<'a> {
         if order.standing != Standing::Good {
             return Err(Reason::OrderInvalid);
         }
-        if order.declined == NONE || self.referred(decline) != Some(order.declined) {
+        let named = self.referred(decline);
+        if named.is_some_and(|named| self.state.void_declines.contains(&(named, number))) {
+            if order.flags & MISLED == 0 {
+                // What the author spent of it since is uncovered, as if a credit had been void.
+                order.flags |= MISLED;
+                let (author, amount) = (self.draft.author, i128::from(order.amount));
+                self.put_order(number, order);
+                self.change(author, order.currency).lost += amount;
+            }
+            return Err(Reason::DeclineVoid);
+        }
+        if order.declined == NONE || named != Some(order.declined) {
             return Err(Reason::NotDeclined);
         }
         if order.flags & RELEASED != 0 {
@@ -413,6 +424,9 @@ impl<'a> Judge<'a> {
         } else if let Act::Accept { order } = act {
             let named = self.order(order).filter(|(_, order)| order.to == self.draft.author);
             self.draft.relied.extend(named.map(|(_, order)| order.entry));
+        } else if let (Act::Decline { order, .. }, true) = (act, self.draft.is_void) {
+            let named = self.order(order).filter(|(_, order)| order.to == self.draft.author);
+            self.draft.void_declines.extend(named.map(|(number, _)| number));
         }
     }
 }

@@ -116,6 +116,14 @@ impl Books {
         })
     }
 
+    /// Lists the members of the witness set with this number, if it is or was in force.
+    #[must_use]
+    pub fn witnesses_of(&self, set: u64) -> Option<Vec<Did>> {
+        let view = self.everything();
+        let sets = self.lens(&view).sets();
+        sets.into_iter().find(|(_, number, _)| *number == set).map(|(_, _, members)| members.to_vec())
+    }
+
     /// Tells whether a certificate of this set is known, other than for the naming of a set.
     #[must_use]
     pub fn set_has_certified(&self, set: u64) -> bool {

@@ -92,6 +92,9 @@ pub enum Reason {
     /// The payee did not decline it in the entry that is named.
     #[error("the payee's entry that declines the order is not the one named")]
     NotDeclined,
+    /// The payee's decline is on a branch that lost, so the payment is open again.
+    #[error("the payee's decline is on a branch that does not count: the payment is open again")]
+    DeclineVoid,
     /// A seal at or after the expiry has ended it.
     #[error("it has expired: a sealed epoch ended after its time")]
     Expired,
@@ -179,6 +182,7 @@ impl Reason {
             Self::NotCaptured => "not_captured",
             Self::AlreadyDone => "already_done",
             Self::NotDeclined => "not_declined",
+            Self::DeclineVoid => "decline_void",
             Self::Expired => "expired",
             Self::Repeated => "repeated",
             Self::Approvals { .. } => "approvals",
@@ -205,6 +209,7 @@ impl Reason {
                 | Self::Void
                 | Self::OrderVoid
                 | Self::OrderInvalid
+                | Self::DeclineVoid
         )
     }
 }

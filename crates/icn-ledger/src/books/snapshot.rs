@@ -51,6 +51,7 @@ struct Checkpoint {
     sensitive: Vec<u32>,
     relied: Vec<u32>,
     repairs: Vec<(u32, u64, Vec<ByteBuf>)>,
+    void_declines: Vec<(u32, u32)>,
     facts: Facts,
     memo: Vec<(ByteBuf, bool)>,
 }
@@ -102,6 +103,7 @@ impl Books {
                     (*entry, *at, lost.iter().map(|hash| ByteBuf::from(hash.to_vec())).collect())
                 })
                 .collect(),
+            void_declines: state.void_declines.iter().copied().collect(),
             facts: self.facts.clone(),
             memo: self.memo.iter().map(|(seal, right)| (ByteBuf::from(seal.to_vec()), *right)).collect(),
         })?)
@@ -166,6 +168,7 @@ impl Books {
         }
         state.sensitive = read.sensitive.into_iter().collect();
         state.relied = read.relied.into_iter().collect();
+        state.void_declines = read.void_declines.into_iter().collect();
         for (entry, at, lost) in read.repairs {
             let lost: Option<Vec<[u8; 32]>> =
                 lost.iter().map(|hash| hash.as_slice().try_into().ok()).collect();

@@ -81,6 +81,8 @@ pub(super) const FINAL: u8 = 4;
 pub(super) const PAID: u8 = 8;
 /// The release was an expiry.
 pub(super) const LAPSED: u8 = 16;
+/// The payer took it back after a decline that is void.
+pub(super) const MISLED: u8 = 32;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
@@ -251,6 +253,8 @@ pub(super) struct State {
     /// Entries of others that accept something of an entry: what a repair must not take back.
     pub(super) relied: BTreeSet<u32>,
     pub(super) repairs: Vec<(u32, u64, Vec<[u8; 32]>)>,
+    /// Entries on branches that lost, and the orders that they declined.
+    pub(super) void_declines: BTreeSet<(u32, u32)>,
 }
 
 impl State {
@@ -283,6 +287,7 @@ impl State {
             sensitive: BTreeSet::new(),
             relied: BTreeSet::new(),
             repairs: Vec::new(),
+            void_declines: BTreeSet::new(),
         }
     }
 

@@ -279,8 +279,8 @@ impl Replica {
         if vote.vote.space != self.config.space {
             return false;
         }
-        let Some(set) = view::View::new(self).set(vote.vote.set) else { return false };
-        match self.tally.add(vote, &set) {
+        let Some(members) = self.books.witnesses_of(vote.vote.set) else { return false };
+        match self.tally.add(vote, &members) {
             Counted::New => true,
             Counted::Certified(certificate) => {
                 self.assembled.insert(certificate.entry);

@@ -56,11 +56,6 @@ impl<'a> View<'a> {
     fn idx(&self, entry: &Cid) -> Option<u32> {
         self.0.log.idx(entry).map(|idx| idx.0)
     }
-
-    /// Returns the set in force, if it has this number.
-    pub(super) fn set(&self, number: u64) -> Option<WitnessSet> {
-        self.witness_set().filter(|set| set.number == number)
-    }
 }
 
 impl WitnessView for View<'_> {

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use icn_types::{Cid, Did};
+use icn_types::Did;
 use serde_bytes::ByteBuf;
 
-use super::view::WitnessSet;
-use crate::certificate::{Certificate, SignedVote, quorum};
+use crate::certificate::{Certificate, SignedVote, Vote, quorum};
 
 /// How many votes of one witness wait for a quorum. Full: its oldest is dropped; it can be sent again.
 const PENDING_PER_WITNESS_MAX: usize = 4_096;
@@ -16,9 +15,9 @@ const CERTIFIED_MAX: usize = 16_384;
 /// Votes that wait for a quorum. Every witness and every payer may keep one; it holds no secret and decides nothing.
 #[derive(Debug, Default)]
 pub struct Tally {
-    places: BTreeMap<Place, BTreeMap<Did, Noted>>,
-    /// For each witness, its places in the order in which their votes came.
-    by_witness: BTreeMap<Did, BTreeMap<u64, Place>>,
+    places: BTreeMap<Place, BTreeMap<(Did, u64), Noted>>,
+    /// For each witness, its places and their sets in the order in which its votes came.
+    by_witness: BTreeMap<Did, BTreeMap<u64, (Place, u64)>>,
     counter: u64,
     certified: BTreeSet<Place>,
     certified_order: VecDeque<Place>,
@@ -44,7 +43,7 @@ pub enum Counted {
     Certified(Certificate),
     /// The witness has voted for two entries at one place. The first vote stands; both together prove the lie.
     Conflict(Box<(SignedVote, SignedVote)>),
-    /// The signer is not in this set, or the vote is for another set.
+    /// The signer is not in the set that the vote names.
     NotAWitness,
 }
 
@@ -55,50 +54,44 @@ impl Tally {
         Self::default()
     }
 
-    /// Counts a vote whose signature holds, under the set that it names.
-    pub fn add(&mut self, vote: &SignedVote, set: &WitnessSet) -> Counted {
-        if vote.vote.set != set.number || !set.members.contains(&vote.by) {
+    /// Counts a vote whose signature holds, among the members of the set that it names. Votes of different sets do not add
+    /// up: what an earlier set certified stands all the same.
+    pub fn add(&mut self, vote: &SignedVote, members: &[Did]) -> Counted {
+        if !members.contains(&vote.by) {
             return Counted::NotAWitness;
         }
-        let place = (vote.vote.author, vote.vote.seq);
+        let Vote { author, seq, entry, set, .. } = vote.vote;
+        let place = (author, seq);
         if self.certified.contains(&place) {
             return Counted::Known;
         }
-        let known = self.places.get(&place).and_then(|votes| votes.get(&vote.by));
-        let number = match known {
-            Some(known) if known.vote.vote.entry != vote.vote.entry => {
-                return Counted::Conflict(Box::new((known.vote.clone(), vote.clone())));
-            }
-            Some(known) if known.vote.vote.set >= vote.vote.set => return Counted::Known,
-            // The same entry under a newer set: the older vote cannot complete a quorum of it.
-            Some(known) => known.number,
-            None => self.make_room(vote.by, place),
-        };
+        let known = self.places.get(&place).into_iter().flatten();
+        let mut of_witness = known.filter(|((by, _), _)| *by == vote.by).map(|(_, noted)| noted);
+        if let Some(other) = of_witness.find(|noted| noted.vote.vote.entry != entry) {
+            return Counted::Conflict(Box::new((other.vote.clone(), vote.clone())));
+        }
+        if self.places.get(&place).is_some_and(|votes| votes.contains_key(&(vote.by, set))) {
+            return Counted::Known;
+        }
+        let number = self.make_room(vote.by, place, set);
         let votes = self.places.entry(place).or_default();
-        votes.insert(vote.by, Noted { vote: vote.clone(), number });
+        votes.insert((vote.by, set), Noted { vote: vote.clone(), number });
         let agreeing: Vec<(Did, ByteBuf)> = votes
             .values()
             .filter(|other| other.vote.vote == vote.vote)
             .map(|other| (other.vote.by, other.vote.sig.clone()))
             .collect();
-        if agreeing.len() < quorum(set.members.len()) {
+        if agreeing.len() < quorum(members.len()) {
             return Counted::New;
         }
-        self.certified(vote.vote.author, vote.vote.seq);
-        let (author, seq) = place;
-        Counted::Certified(Certificate {
-            author,
-            seq,
-            entry: vote.vote.entry,
-            set: set.number,
-            votes: agreeing,
-        })
+        self.certified(author, seq);
+        Counted::Certified(Certificate { author, seq, entry, set, votes: agreeing })
     }
 
     /// Notes that a place has its certificate, and drops the votes for it.
     pub fn certified(&mut self, author: Did, seq: u64) {
         let place = (author, seq);
-        for (by, noted) in self.places.remove(&place).unwrap_or_default() {
+        for ((by, _), noted) in self.places.remove(&place).unwrap_or_default() {
             if let Some(places) = self.by_witness.get_mut(&by) {
                 places.remove(&noted.number);
             }
@@ -120,13 +113,6 @@ impl Tally {
         all.take(max).map(|noted| noted.vote.clone()).collect()
     }
 
-    /// Lists who is known to have voted for an entry that is not certified yet.
-    #[must_use]
-    pub fn voters(&self, author: &Did, seq: u64, entry: &Cid) -> Vec<Did> {
-        let votes = self.places.get(&(*author, seq)).into_iter().flatten();
-        votes.filter(|(_, noted)| noted.vote.vote.entry == *entry).map(|(by, _)| *by).collect()
-    }
-
     /// Returns how many votes wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -146,16 +132,16 @@ impl Tally {
     }
 
     /// Notes where a witness votes, and returns the number of that vote.
-    fn make_room(&mut self, by: Did, place: Place) -> u64 {
+    fn make_room(&mut self, by: Did, place: Place, set: u64) -> u64 {
         self.counter += 1;
         let places = self.by_witness.entry(by).or_default();
-        places.insert(self.counter, place);
+        places.insert(self.counter, (place, set));
         if places.len() > PENDING_PER_WITNESS_MAX
-            && let Some((_, oldest)) = places.pop_first()
+            && let Some((_, (oldest, set))) = places.pop_first()
         {
             self.dropped += 1;
             if let Some(votes) = self.places.get_mut(&oldest) {
-                votes.remove(&by);
+                votes.remove(&(by, set));
                 if votes.is_empty() {
                     self.places.remove(&oldest);
                 }
@@ -168,18 +154,18 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use icn_identity::{Ed25519Verifier, Keypair};
+    use icn_types::Cid;
 
     use super::*;
-    use crate::certificate::Vote;
 
     fn did(n: u8) -> Did {
         Keypair::from_seed([n; 32]).did()
     }
 
-    fn set(number: u64, of: std::ops::Range<u8>) -> WitnessSet {
+    fn set(of: std::ops::Range<u8>) -> Vec<Did> {
         let mut members: Vec<Did> = of.map(did).collect();
         members.sort();
-        WitnessSet { number, members, before: None }
+        members
     }
 
     fn vote(seq: u64, entry: &[u8], number: u64) -> Vote {
@@ -192,17 +178,16 @@ mod tests {
 
     #[test]
     fn a_quorum_makes_a_certificate_that_verifies() {
-        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        let (mut tally, set) = (Tally::new(), set(10..14));
         assert_eq!(tally.add(&signed(12, 1, b"x", 1), &set), Counted::New);
         assert_eq!(tally.add(&signed(12, 1, b"x", 1), &set), Counted::Known);
         assert_eq!(tally.add(&signed(10, 1, b"x", 1), &set), Counted::New);
-        assert_eq!(tally.voters(&did(2), 1, &Cid::of_dag_cbor(b"x")).len(), 2);
         let Counted::Certified(certificate) = tally.add(&signed(13, 1, b"x", 1), &set) else {
             panic!("three of four are a quorum")
         };
         certificate.check().unwrap();
         certificate.verify(did(1), &Ed25519Verifier::new()).unwrap();
-        assert!(certificate.reaches(&set.members));
+        assert!(certificate.reaches(&set));
         assert!(tally.is_empty() && tally.by_witness.values().all(BTreeMap::is_empty));
         assert_eq!(tally.add(&signed(11, 1, b"x", 1), &set), Counted::Known);
         assert!(tally.is_empty());
@@ -210,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_witness_that_votes_twice_is_found_out_and_counts_once() {
-        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        let (mut tally, set) = (Tally::new(), set(10..14));
         tally.add(&signed(10, 1, b"x", 1), &set);
         let (first, second) = (signed(10, 1, b"x", 1), signed(10, 1, b"y", 1));
         assert_eq!(tally.add(&second, &set), Counted::Conflict(Box::new((first, second.clone()))));
@@ -220,19 +205,25 @@ mod tests {
     }
 
     #[test]
-    fn strangers_and_other_sets_do_not_count() {
+    fn strangers_do_not_count_and_each_set_counts_by_itself() {
         let mut tally = Tally::new();
-        assert_eq!(tally.add(&signed(20, 1, b"x", 1), &set(1, 10..14)), Counted::NotAWitness);
-        assert_eq!(tally.add(&signed(10, 1, b"x", 2), &set(1, 10..14)), Counted::NotAWitness);
-        // Votes of two sets do not add up; a vote again under the newer set does.
-        tally.add(&signed(10, 1, b"x", 1), &set(1, 10..12));
-        assert_eq!(tally.add(&signed(11, 1, b"x", 2), &set(2, 10..12)), Counted::New);
-        assert!(matches!(tally.add(&signed(10, 1, b"x", 2), &set(2, 10..12)), Counted::Certified(_)));
+        assert_eq!(tally.add(&signed(20, 1, b"x", 1), &set(10..14)), Counted::NotAWitness);
+        // A vote again under the newer set adds up with those of that set.
+        tally.add(&signed(10, 1, b"x", 1), &set(10..12));
+        assert_eq!(tally.add(&signed(11, 1, b"x", 2), &set(10..12)), Counted::New);
+        assert!(matches!(tally.add(&signed(10, 1, b"x", 2), &set(10..12)), Counted::Certified(_)));
+        // It does not take the place of the vote under the older one.
+        tally.add(&signed(10, 2, b"x", 2), &set(10..12));
+        tally.add(&signed(10, 2, b"x", 1), &set(10..12));
+        assert!(matches!(tally.add(&signed(11, 2, b"x", 1), &set(10..12)), Counted::Certified(_)));
+        // Two entries at one place are a lie whatever the sets.
+        tally.add(&signed(10, 3, b"x", 1), &set(10..12));
+        assert!(matches!(tally.add(&signed(10, 3, b"y", 2), &set(10..12)), Counted::Conflict(_)));
     }
 
     #[test]
     fn one_witness_fills_only_its_own_room() {
-        let (mut tally, set) = (Tally::new(), set(1, 10..14));
+        let (mut tally, set) = (Tally::new(), set(10..14));
         tally.add(&signed(11, 1, b"x", 1), &set);
         for seq in 0..PENDING_PER_WITNESS_MAX as u64 + 10 {
             // Signatures were checked outside; here they need not hold.

@@ -18,8 +18,7 @@ pub struct WitnessSet {
 pub struct Handover {
     /// Its members.
     pub members: Vec<Did>,
-    /// Those of them that are known to have voted for that entry: in its certificates, or in votes that were seen. Each of
-    /// them votes for nothing more in the old set.
+    /// Those of them that voted for that entry, by its certificates. Each of them votes for nothing more in the old set.
     pub voters: Vec<Did>,
 }
 

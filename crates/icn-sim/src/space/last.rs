@@ -197,7 +197,11 @@ impl Federation {
                     // The voids of others reach honest members too; what a member writes itself is judged before.
                     let comes_from_others = matches!(
                         reason,
-                        Reason::Uncovered | Reason::OrderVoid | Reason::Expired | Reason::OrderInvalid
+                        Reason::Uncovered
+                            | Reason::OrderVoid
+                            | Reason::Expired
+                            | Reason::OrderInvalid
+                            | Reason::DeclineVoid
                     );
                     if !comes_from_others {
                         return Err(format!(

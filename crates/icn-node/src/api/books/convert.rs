@@ -107,6 +107,7 @@ pub(super) fn reason_code(reason: &Reason) -> String {
         | Reason::NotCaptured
         | Reason::AlreadyDone
         | Reason::NotDeclined
+        | Reason::DeclineVoid
         | Reason::Expired
         | Reason::Repeated
         | Reason::Approvals { .. }

@@ -96,6 +96,7 @@ impl BooksFace {
             Reason::NotCaptured
             | Reason::AlreadyDone
             | Reason::NotDeclined
+            | Reason::DeclineVoid
             | Reason::Expired
             | Reason::OrderVoid
             | Reason::OrderInvalid => decided("already-decided"),
