@@ -218,11 +218,10 @@ impl Replica {
     pub fn restored(&mut self, now: Timestamp) {
         self.started = now;
         // What is not certified may need the votes of this node once more.
-        let from = self.log.len().saturating_sub(LOOKED_AT_AGAIN_MAX);
-        let from = icn_gossip::Idx(u32::try_from(from).unwrap_or(u32::MAX));
-        self.undecided.extend(self.log.ids_from(from));
         self.must_rejudge |= self.books.needs_rejudge();
         self.judge();
+        let from = self.log.len().saturating_sub(LOOKED_AT_AGAIN_MAX);
+        self.look_again(icn_gossip::Idx(u32::try_from(from).unwrap_or(u32::MAX)));
     }
 
     /// Advances the machine by one event. Input out of place has no effects.

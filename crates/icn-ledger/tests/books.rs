@@ -541,7 +541,13 @@ fn credits_are_spendable_at_the_level_of_the_policy() {
     story.certify(did(5), seal, 1, &voters);
     let books = story.books();
     assert_eq!(books.last_seal().unwrap().number, 1);
+    // Where there are witnesses a seal alone makes nothing final.
+    assert_eq!(books.balance(&did(3), HOURS).available, 34);
+    assert_eq!(books.to_show(&did(3)), [story.history.raws[paid].id]);
+    story.certify(did(3), paid, 1, &voters);
+    let books = story.books();
     assert_eq!(books.balance(&did(3), HOURS).available, 50);
+    assert!(books.to_show(&did(3)).is_empty());
     let spent = story.says(did(3), vec![pay(did(5), 50)]);
     assert_eq!(story.verdict(spent), ROOM);
 }
@@ -732,6 +738,39 @@ fn dependants_of_a_void_payment_are_judged_again() {
         assert_eq!(claims, [(did(3), did(2), 15), (did(4), did(3), 30)]);
         assert_eq!(balances(&books), [0; 5]);
         assert!(!books.quarantine(0, 10).is_empty());
+        break;
+    }
+}
+
+#[test]
+fn what_was_captured_of_an_uncovered_hold_is_claimed() {
+    // Member 3 sets aside what member 2 paid on a branch that loses, and pays member 4 out of it.
+    let mut story = space();
+    let first = story.says(did(2), vec![pay(did(5), 1)]);
+    let paid = story.says(did(2), vec![pay(did(3), 15)]);
+    let held = story.says(did(3), vec![accept(story.history.order(paid, 0)), hold(did(4), 30, 5_000)]);
+    let held = story.history.order(held, 1);
+    let capture = |amount| Act::Capture { hold: held, amount, evidence: None };
+    let captured = story.says(did(3), vec![capture(10)]);
+    let twice = story.says(did(3), vec![capture(10)]);
+    let taken = story.says(did(4), vec![accept(story.history.order(captured, 0))]);
+    let again = story.says(did(4), vec![accept(story.history.order(twice, 0))]);
+    assert!(story.books().is_valid(taken as u32) && !story.books().is_valid(again as u32));
+    for n in 0.. {
+        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
+        fork.heads.insert(did(2), first);
+        let other = fork.says_knowing(did(2), &[first], vec![pay(did(5), 1 + n)]);
+        if fork.history.raws[other].id > fork.history.raws[paid].id {
+            continue;
+        }
+        let books = fork.books();
+        assert_eq!(books.verdicts(captured as u32), [no(Reason::OrderInvalid)]);
+        assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
+        assert_eq!(books.verdicts(again as u32), [no(Reason::NoSuchOrder)]);
+        let mut claims: Vec<_> =
+            books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
+        claims.sort();
+        assert_eq!(claims, [(did(3), did(2), 15), (did(4), did(3), 10)]);
         break;
     }
 }

@@ -11,7 +11,8 @@ use super::facts::{Facts, ForkRule};
 use super::lens::Lens;
 use super::reason::{Reason, Verdict};
 use super::state::{
-    CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SealRec, Standing, State, hash_of, number,
+    CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SHOWN, SealRec, Standing, State, hash_of,
+    number,
 };
 use super::view::View;
 use crate::act::{Act, OrderRef};
@@ -274,9 +275,14 @@ impl<'a> Judge<'a> {
         if !has_news && self.item.post.certificates.is_empty() {
             return;
         }
+        let has_witnesses = self.lens().has_witnesses();
         for purse in &account.purses {
             for (number, level) in &purse.pending {
-                if self.state.order(*number).is_some_and(|order| self.is_final(order, *level)) {
+                let Some(mut order) = self.order_at(*number) else { continue };
+                if self.show(&mut order) {
+                    self.put_order(*number, order);
+                }
+                if self.is_final(&order, *level, has_witnesses) {
                     self.become_final(purse, *number);
                 }
             }
@@ -329,12 +335,26 @@ impl<'a> Judge<'a> {
         self.state.sealed(idx)
     }
 
-    /// Tells whether a credit has reached a level, as this entry shows.
-    pub(super) fn is_final(&self, order: &Order, level: u8) -> bool {
-        if level == 0 || self.state.sealed(order.entry) < self.view.seals {
-            return true;
+    /// Notes that the author has shown a certificate for an order; true when it is the first time.
+    pub(super) fn show(&self, order: &mut Order) -> bool {
+        let is_new = order.flags & SHOWN == 0
+            && self.item.post.certificates.iter().any(|certificate| self.covers(certificate, order));
+        if is_new {
+            order.flags |= SHOWN;
         }
-        level == 1 && self.item.post.certificates.iter().any(|certificate| self.covers(certificate, order))
+        is_new
+    }
+
+    /// Tells whether a credit has reached a level, as the author's chain shows. A seal alone makes nothing final where there
+    /// are witnesses: another one, certified later, may take its place.
+    pub(super) fn is_final(&self, order: &Order, level: u8, has_witnesses: bool) -> bool {
+        let is_sealed = self.state.sealed(order.entry) < self.view.seals;
+        let is_shown = order.flags & SHOWN != 0;
+        match level {
+            0 => true,
+            1 if has_witnesses => is_shown,
+            _ => is_sealed && (is_shown || !has_witnesses),
+        }
     }
 
     /// Tells whether a certificate is for the payer's entry, or one that follows on it.

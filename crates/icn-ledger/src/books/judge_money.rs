@@ -214,7 +214,8 @@ impl<'a> Judge<'a> {
             Finality::Sealed => 2,
         };
         order.accepted = self.item.idx;
-        let is_final = self.is_final(order, level);
+        self.show(order);
+        let is_final = self.is_final(order, level, self.lens().has_witnesses());
         if is_final {
             order.flags |= FINAL;
         }
@@ -404,20 +405,32 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    /// Remembers a capture that has no effect: what pays out an undone hold is undone with it.
+    fn note_capture(&mut self, index: u32, named: &OrderRef, amount: i64, standing: Standing) {
+        let Some((number, mut hold)) = self.order(named) else { return };
+        let is_own = hold.kind == Kind::Hold && hold.from == self.draft.author;
+        if !is_own || !(0..=hold.amount).contains(&amount) {
+            return;
+        }
+        let is_first = hold.standing.is_undone() && hold.link == NONE;
+        if standing != Standing::Bad {
+            let capture = self.capture_of(index, number, &hold, amount, standing);
+            self.push_order(capture);
+        } else if is_first {
+            let capture = self.capture_of(index, number, &hold, amount, hold.standing);
+            hold.link = self.push_order(capture);
+            self.put_order(number, hold);
+        }
+    }
+
     /// Remembers an order that has no effect, so that whoever accepts it is told why, or gets a claim.
     pub(super) fn note_without_effect(&mut self, index: u32, act: &'a Act, result: Result<(), Reason>) {
         let standing = Self::standing_of(result);
         if let Some(terms) = terms_of(act) {
             let order = self.new_order(index, &terms, standing);
             self.push_order(order);
-        } else if let (Act::Capture { hold, amount, .. }, true) = (act, standing != Standing::Bad) {
-            if let Some((number, hold)) = self.order(hold) {
-                let is_own = hold.kind == Kind::Hold && hold.from == self.draft.author;
-                if is_own && (0..=hold.amount).contains(amount) {
-                    let capture = self.capture_of(index, number, &hold, *amount, standing);
-                    self.push_order(capture);
-                }
-            }
+        } else if let Act::Capture { hold, amount, .. } = act {
+            self.note_capture(index, hold, *amount, standing);
         } else if let Act::Repair { at, lost } = act {
             // Which branch counts may follow from this very act.
             self.draft.repairs.push((*at, lost.iter().map(hash_of).collect()));

@@ -1,6 +1,6 @@
 //! Asking the books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use icn_types::{Cid, Did, Timestamp};
 
@@ -9,7 +9,7 @@ use super::facts::ForkRule;
 use super::lens::Lens;
 use super::reason::{Verdict, derived_id};
 use super::state::{
-    CERTIFIED, CLAIMED, FINAL, Kind, LAPSED, NONE, Order, PAID, RELEASED, Rule, Standing, State, VOID,
+    CERTIFIED, CLAIMED, FINAL, Kind, LAPSED, NONE, Order, PAID, RELEASED, Rule, SHOWN, Standing, State, VOID,
     cid_of, hash_of, number,
 };
 use super::views::{
@@ -122,6 +122,25 @@ impl Books {
         let view = self.everything();
         let sets = self.lens(&view).sets();
         sets.into_iter().find(|(_, number, _)| *number == set).map(|(_, _, members)| members.to_vec())
+    }
+
+    /// Lists entries of others whose certificates an account's next entry is to show: it has accepted what they pay.
+    #[must_use]
+    pub fn to_show(&self, account: &Did) -> Vec<Cid> {
+        let account = self.state.by_did.get(account).and_then(|account| self.state.account(*account));
+        let pending =
+            account.into_iter().flat_map(|account| &account.purses).flat_map(|purse| purse.pending.keys());
+        let orders = pending.filter_map(|order| self.state.order(*order));
+        let unshown = orders.filter(|order| order.flags & SHOWN == 0);
+        unshown.map(|order| cid_of(&self.state.id(order.entry))).collect()
+    }
+
+    /// Lists the entries whose payments and holds are not decided yet.
+    #[must_use]
+    pub fn open_entries(&self) -> BTreeSet<Cid> {
+        let purses = self.state.accounts.iter().flat_map(|account| &account.purses);
+        let orders = purses.flat_map(|purse| &purse.open).filter_map(|order| self.state.order(*order));
+        orders.map(|order| cid_of(&self.state.id(order.entry))).collect()
     }
 
     /// Tells whether a certificate of this set is known, other than for the naming of a set.

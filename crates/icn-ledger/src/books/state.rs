@@ -81,6 +81,8 @@ pub(super) const FINAL: u8 = 4;
 pub(super) const PAID: u8 = 8;
 /// The release was an expiry.
 pub(super) const LAPSED: u8 = 16;
+/// An entry of the payee carries a certificate of the payer's.
+pub(super) const SHOWN: u8 = 64;
 /// The payer took it back after a decline that is void.
 pub(super) const MISLED: u8 = 32;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use icn_gossip::LiveMessage;
+use icn_gossip::{Idx, LiveMessage};
 use icn_types::{Cid, Did, Duration, Timestamp};
 use serde_bytes::ByteBuf;
 
@@ -38,8 +38,13 @@ impl Replica {
             effects.extend(self.certify(now));
             effects.extend(self.seal(now));
         }
-        while self.certificates.len() > CERTIFICATES_MAX {
-            self.certificates.pop_first();
+        if self.certificates.len() > CERTIFICATES_MAX {
+            let mut certificates = std::mem::take(&mut self.certificates);
+            certificates.retain(|entry, _| !self.is_written(entry));
+            while certificates.len() > CERTIFICATES_MAX {
+                certificates.pop_first();
+            }
+            self.certificates = certificates;
         }
         effects
     }
@@ -47,6 +52,12 @@ impl Replica {
     /// Tells whether the members of this node may write without being asked.
     fn is_confirmed(&self) -> bool {
         !self.config.has_peers || self.own.values().all(|own| own.is_confirmed)
+    }
+
+    /// Lets the witnesses of this node look again at what came from a place on, and at what is open since before.
+    pub(super) fn look_again(&mut self, from: Idx) {
+        self.undecided.extend(self.log.ids_from(from));
+        self.undecided.extend(self.books.open_entries());
     }
 
     /// Lets the witnesses of this node look at new entries, and again at those that they could not judge yet.
@@ -59,7 +70,7 @@ impl Replica {
             // A new set may certify what the one before did not.
             self.looked_for = Some(set.number);
             let sealed = self.books.last_seal().and_then(|seal| self.log.idx(&seal.entry));
-            self.undecided.extend(self.log.ids_from(sealed.unwrap_or(icn_gossip::Idx(0))));
+            self.look_again(sealed.unwrap_or(Idx(0)));
         }
         let is_due = now >= self.next_look;
         let mut due: Vec<Cid> = fresh.to_vec();
@@ -162,8 +173,7 @@ impl Replica {
             if acts.len() >= ACCEPTED_AT_ONCE {
                 return true;
             }
-            let is_sealed = self.log.idx(&order.entry).is_some_and(|idx| self.books.is_sealed(idx.0));
-            if policy.final_at(view.amount, has_witnesses) == Finality::Certified && !is_sealed {
+            if has_witnesses && policy.final_at(view.amount, has_witnesses) != Finality::Accepted {
                 // The acceptance carries what makes it spendable.
                 match self.certificates.get(&order.entry) {
                     Some(_)

@@ -14,8 +14,9 @@ use super::checked::Checked;
 use super::event::{Effect, PostRequest, Posted};
 use super::taking::Taken;
 use super::{Replica, view};
-use crate::act::{OrderRef, Post};
+use crate::act::{Act, OrderRef, PROOFS_MAX, Post};
 use crate::books::Reason;
+use crate::certificate::Certificate;
 use crate::error::PostError;
 
 /// How many requests wait for the own head to be confirmed. Full: the next is refused.
@@ -135,9 +136,24 @@ impl Replica {
             // Behind whatever was written before: the first answer may be on its way to the disk.
             return answered(ticket, Ok((Posted { entry, seq, is_repeat: true }, Vec::new())));
         }
-        let post = Post { approvals, key, ..Post::new(acts) };
+        let certificates = self.shown_by(&author, &acts);
+        let post = Post { approvals, key, certificates, ..Post::new(acts) };
         let appended = self.append(now, author, post, self.chain_head(&author));
         answered(ticket, appended)
+    }
+
+    /// Finds the certificates that make what a member accepts, or has accepted, spendable.
+    fn shown_by(&self, author: &Did, acts: &[Act]) -> Vec<Certificate> {
+        if self.certificates.is_empty() {
+            return Vec::new();
+        }
+        let accepted = acts.iter().filter_map(|act| match act {
+            Act::Accept { order } => Some(order.entry),
+            _ => None,
+        });
+        let entries: BTreeSet<Cid> = accepted.chain(self.books.to_show(author)).collect();
+        let known = entries.iter().filter_map(|entry| self.certificates.get(entry));
+        known.take(PROOFS_MAX).cloned().collect()
     }
 
     /// Writes something as a member of this node by itself. What the books would not take is left.
