@@ -192,9 +192,9 @@ impl Books {
                 break;
             }
             self.state = self.settled_round(items, &parents, &facts, Mode::Replay);
-            let line = facts.line.clone();
+            let (line, strays) = (facts.line.clone(), facts.strays.clone());
             facts.redraw(&self.state, &parents);
-            if facts.line == line {
+            if facts.line == line && facts.strays == strays {
                 break;
             }
         }
@@ -370,18 +370,17 @@ impl Books {
             .filter_map(|event| if let Rule::Sealed(seal) = event.rule { Some(seal) } else { None })
             .collect();
         for entry in fresh.into_iter().rev() {
-            if self.facts.line.iter().any(|seal| seal.entry == entry) {
+            let is_known = self.facts.line.iter().any(|seal| seal.entry == entry)
+                || self.facts.strays.iter().any(|stray| stray.entry == entry);
+            if is_known {
                 continue;
             }
             let Some(seal) = self.state.seals.get(&entry).cloned() else { continue };
             let tip = self.facts.line.last().map_or(NONE, |seal| seal.entry);
-            if self.is_line_in_doubt(seal.prev != tip) {
+            // One beside the line may take the place of another, and ends orders all the same.
+            if seal.prev != tip || self.is_line_in_doubt() {
                 self.is_stale = true;
                 return;
-            }
-            if seal.prev != tip {
-                self.compare_sibling(entry, seal.prev, seal.number);
-                continue;
             }
             let place = number(self.facts.line.len());
             let before = self.facts.line.last().map_or(0, |seal| seal.time);
@@ -393,24 +392,11 @@ impl Books {
     }
 
     /// Tells whether forks may have been decided by another line than this one: one without the seals of who forked.
-    fn is_line_in_doubt(&self, is_aside: bool) -> bool {
+    fn is_line_in_doubt(&self) -> bool {
         let by_forked = |seal: &LineSeal| {
             self.state.entry(seal.entry).is_some_and(|entry| self.facts.is_forked(entry.author))
         };
-        !self.facts.places.is_empty() && (is_aside || self.facts.line.iter().any(by_forked))
-    }
-
-    /// Another seal on one that has a successor already: it may take the successor's place.
-    fn compare_sibling(&mut self, entry: u32, prev: u32, seal_number: u64) {
-        let before = self.facts.line.iter().position(|seal| seal.entry == prev).map(|place| place + 1);
-        let place = if prev == NONE { Some(0) } else { before };
-        let rival = place.and_then(|place| self.facts.line.get(place));
-        if let Some(rival) = rival {
-            let rank = |number: u64, entry: u32| (number, self.state.id(entry));
-            if rank(seal_number, entry) < rank(rival.number, rival.entry) {
-                self.is_stale = true;
-            }
-        }
+        !self.facts.places.is_empty() && self.facts.line.iter().any(by_forked)
     }
 
     /// Looks for earlier verdicts that a new seal changes.

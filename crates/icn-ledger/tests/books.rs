@@ -509,6 +509,41 @@ fn a_lower_seal_that_is_certified_late_takes_its_place() {
     let books = story.books();
     assert_eq!(books.last_seal().unwrap().number, 1);
     assert!(!books.is_sealed(low as u32), "a seal does not cover itself");
+    // Not once others have built on the other one.
+    let next = story.seal(did(2), 3, Some(high), 20);
+    story.certify(did(5), next, 1, &voters);
+    let numbers: Vec<u64> =
+        story.books().seals().iter().filter(|seal| seal.is_in_line).map(|seal| seal.number).collect();
+    assert_eq!(numbers, [2, 3]);
+}
+
+#[test]
+fn what_a_seal_ended_for_its_payer_stays_ended_when_another_takes_its_place() {
+    let mut story = space();
+    let voters = [did(1), did(2), did(4)];
+    story.says(root(), vec![Act::Witnesses { number: 1, members: (1..=4).map(did).collect() }]);
+    let paid = story.says(did(3), vec![pay_until(did(5), 15, 100)]);
+    let low = story.seal(did(2), 1, None, 50);
+    let high = story.seal(did(4), 2, None, 150);
+    story.certify(did(1), high, 1, &voters);
+    let again = story.says(did(3), vec![pay(did(5), 20)]);
+    assert_eq!(story.verdict(again), ROOM);
+    // Member 5 has heard of neither seal when it accepts, and gets a claim whichever is in the line.
+    let order = story.history.order(paid, 0);
+    let late = story.says_knowing(did(5), &[paid], vec![accept(order)]);
+    for certified in [false, true] {
+        if certified {
+            story.certify(did(1), low, 1, &voters);
+        }
+        let books = story.books();
+        assert_eq!(books.last_seal().unwrap().number, if certified { 1 } else { 2 });
+        assert_eq!(books.verdicts(again as u32), [ROOM]);
+        assert_eq!(books.verdicts(late as u32), [no(Reason::Expired)]);
+        assert_eq!(books.order(&order).unwrap().status, OrderStatus::Claimed);
+        assert_eq!(books.claims().len(), 1);
+        let read = Books::from_snapshot(&books.snapshot().unwrap()).unwrap();
+        assert_eq!(read.digest(), books.digest());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is decided by the whole set of entries and not by one past: which branch of a fork counts, and which seals
 //! make the line.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_types::Did;
@@ -41,6 +42,22 @@ pub(super) struct LineSeal {
     pub(super) time: u64,
 }
 
+/// A seal in force beside the line. What it has ended for somebody who saw it stays ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stray {
+    pub(super) entry: u32,
+    pub(super) time: u64,
+    /// The entries in its past, a bit for each.
+    #[serde(with = "column")]
+    cut: Vec<u32>,
+}
+
+impl Stray {
+    pub(super) fn covers(&self, idx: u32) -> bool {
+        self.cut.get((idx / 32) as usize).is_some_and(|word| word >> (idx % 32) & 1 == 1)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Facts {
     /// By author and place; places on losing branches are not listed.
@@ -56,6 +73,7 @@ pub(super) struct Facts {
     pub(super) line: Vec<LineSeal>,
     #[serde(with = "column")]
     pub(super) marks: Vec<u32>,
+    pub(super) strays: Vec<Stray>,
 }
 
 impl Facts {
@@ -106,6 +124,7 @@ impl Facts {
     /// Replaces the line of seals by that which a round found out.
     pub(super) fn redraw(&mut self, state: &State, parents: &[Box<[u32]>]) {
         self.line.clear();
+        self.strays.clear();
         self.marks = vec![NONE; state.entries.len()];
         self.draw_line(state, parents);
     }
@@ -125,24 +144,51 @@ impl Facts {
         facts
     }
 
+    /// Follows the seals in force from the first one on. Of several on one the line takes that on which the most were built:
+    /// one that is certified late takes the place of none that others went on from.
     fn draw_line(&mut self, state: &State, parents: &[Box<[u32]>]) {
-        let mut next: BTreeMap<u32, Vec<(u64, [u8; 32], u32)>> = BTreeMap::new();
-        for (entry, seal) in state.seals.iter().filter(|(_, seal)| seal.in_force) {
-            next.entry(seal.prev).or_default().push((seal.number, state.id(*entry), *entry));
+        let mut next: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        // How many seals in force follow on each, at most: a seal stands behind the one that it names.
+        let mut lengths: BTreeMap<u32, u32> = BTreeMap::new();
+        for (entry, seal) in state.seals.iter().rev().filter(|(_, seal)| seal.in_force) {
+            next.entry(seal.prev).or_default().push(*entry);
+            let length = lengths.get(entry).copied().unwrap_or(0) + 1;
+            let before = lengths.entry(seal.prev).or_default();
+            *before = length.max(*before);
         }
+        let rank = |entry: &u32| {
+            let length = lengths.get(entry).copied().unwrap_or(0);
+            (Reverse(length), state.seals.get(entry).map_or(0, |seal| seal.number), state.id(*entry))
+        };
         let mut tip = NONE;
-        while let Some((number, _, entry)) = next.remove(&tip).and_then(|list| list.into_iter().min()) {
+        while let Some(siblings) = next.remove(&tip) {
+            let Some(entry) = siblings.iter().copied().min_by_key(rank) else { break };
+            let Some(seal) = state.seals.get(&entry) else { break };
             let place = super::state::number(self.line.len());
-            let time = state.seals.get(&entry).map_or(0, |seal| seal.time);
-            self.line.push(LineSeal { entry, number, time });
-            let mut stack: Vec<u32> = parents.get(entry as usize).map_or_else(Vec::new, |list| list.to_vec());
-            while let Some(idx) = stack.pop() {
-                if let Some(mark) = self.marks.get_mut(idx as usize).filter(|mark| **mark == NONE) {
+            self.line.push(LineSeal { entry, number: seal.number, time: seal.time });
+            let marks = &mut self.marks;
+            walk_past(parents, entry, |idx| match marks.get_mut(idx as usize) {
+                Some(mark) if *mark == NONE => {
                     *mark = place;
-                    stack.extend(parents.get(idx as usize).map_or(&[][..], |list| list));
+                    true
                 }
-            }
+                Some(_) | None => false,
+            });
             tip = entry;
+        }
+        for (entry, seal) in state.seals.iter().filter(|(_, seal)| seal.in_force) {
+            if self.line.iter().any(|one| one.entry == *entry) {
+                continue;
+            }
+            let mut cut = vec![0_u32; parents.len().div_ceil(32)];
+            walk_past(parents, *entry, |idx| match cut.get_mut((idx / 32) as usize) {
+                Some(word) if *word >> (idx % 32) & 1 == 0 => {
+                    *word |= 1 << (idx % 32);
+                    true
+                }
+                Some(_) | None => false,
+            });
+            self.strays.push(Stray { entry: *entry, time: seal.time, cut });
         }
     }
 
@@ -241,6 +287,17 @@ impl Facts {
             if is_certified || (mark != NONE && others.all(later)) {
                 place.stands = place.stands.max(seq);
             }
+        }
+    }
+}
+
+/// Visits what lies in the past of an entry; nothing before what `is_new` calls known.
+fn walk_past(parents: &[Box<[u32]>], entry: u32, mut is_new: impl FnMut(u32) -> bool) {
+    let before = |idx: u32| parents.get(idx as usize).map_or(&[][..], |list| list);
+    let mut stack = before(entry).to_vec();
+    while let Some(idx) = stack.pop() {
+        if is_new(idx) {
+            stack.extend(before(idx));
         }
     }
 }

@@ -7,7 +7,7 @@ use icn_types::Did;
 use sha2::{Digest, Sha256};
 
 use super::Item;
-use super::facts::{Facts, ForkRule};
+use super::facts::{Facts, ForkRule, Stray};
 use super::lens::Lens;
 use super::reason::{Reason, Verdict};
 use super::state::{
@@ -271,7 +271,7 @@ impl<'a> Judge<'a> {
     fn take_account_of_the_past(&mut self) {
         let author = self.draft.author;
         let Some(account) = self.state.account(author) else { return };
-        let has_news = self.view.seals > account.seals;
+        let has_news = self.view.seals > account.seals || self.seen_strays().next().is_some();
         if !has_news && self.item.post.certificates.is_empty() {
             return;
         }
@@ -308,7 +308,7 @@ impl<'a> Judge<'a> {
     /// Gives back what a seal in the entry's past has ended.
     fn lapse(&mut self, currency: u32, number: u32) {
         let Some(mut order) = self.order_at(number) else { return };
-        if self.lapsed_at(&order).is_some_and(|place| place < self.view.seals) {
+        if self.is_lapsed(&order) {
             order.flags |= super::state::RELEASED | super::state::LAPSED;
             let amount = i128::from(order.amount);
             let author = self.draft.author;
@@ -319,12 +319,30 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Returns the place of the seal that ends an order, unless it was decided within that seal's past.
-    fn lapsed_at(&self, order: &Order) -> Option<u32> {
-        let place = self.facts.first_seal(order.expires)?;
-        let in_time = |idx: u32| idx != NONE && self.mark_of(idx) <= place;
-        let captured = order.kind == Kind::Hold && order.link != NONE;
-        (!captured && !in_time(order.accepted) && !in_time(order.declined)).then_some(place)
+    /// Tells whether a seal in the entry's past ends an order that was not decided within that seal's own past.
+    fn is_lapsed(&self, order: &Order) -> bool {
+        let is_captured = order.kind == Kind::Hold && order.link != NONE;
+        let decisions = [order.accepted, order.declined];
+        let decided = |covers: &dyn Fn(u32) -> bool| decisions.iter().any(|idx| *idx != NONE && covers(*idx));
+        let first = self.facts.first_seal(order.expires).filter(|place| *place < self.view.seals);
+        let by_line = first.is_some_and(|place| !decided(&|idx| self.mark_of(idx) <= place));
+        let mut strays = self.seen_strays().filter(|stray| stray.time >= order.expires);
+        !is_captured && (by_line || strays.any(|stray| !decided(&|idx| stray.covers(idx))))
+    }
+
+    /// Lists the seals beside the line that the entry's past has in force.
+    pub(super) fn seen_strays(&self) -> impl Iterator<Item = &'a Stray> {
+        self.facts.strays.iter().filter(|stray| self.lens().is_in_force(stray.entry))
+    }
+
+    /// Tells whether a seal has ended an order outside of whose past this entry lies, and whether its author could know.
+    pub(super) fn ended(&self, order: &Order) -> Option<bool> {
+        let mark = self.mark_of(self.item.idx);
+        let first = self.facts.first_seal(order.expires).filter(|place| mark > *place);
+        let late = |stray: &&Stray| stray.time >= order.expires && !stray.covers(self.item.idx);
+        let is_known = first.is_some_and(|place| place < self.view.seals)
+            || self.seen_strays().any(|stray| late(&stray));
+        (first.is_some() || self.facts.strays.iter().any(|stray| late(&stray))).then_some(is_known)
     }
 
     /// Returns the place of the first seal that covers an entry.
@@ -348,7 +366,8 @@ impl<'a> Judge<'a> {
     /// Tells whether a credit has reached a level, as the author's chain shows. A seal alone makes nothing final where there
     /// are witnesses: another one, certified later, may take its place.
     pub(super) fn is_final(&self, order: &Order, level: u8, has_witnesses: bool) -> bool {
-        let is_sealed = self.state.sealed(order.entry) < self.view.seals;
+        let is_sealed = self.state.sealed(order.entry) < self.view.seals
+            || self.seen_strays().any(|stray| stray.covers(order.entry));
         let is_shown = order.flags & SHOWN != 0;
         match level {
             0 => true,

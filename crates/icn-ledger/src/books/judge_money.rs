@@ -178,11 +178,9 @@ impl<'a> Judge<'a> {
         if order.amount == 0 {
             return Err(Reason::Amount);
         }
-        let mark = self.mark_of(self.item.idx);
-        let ended = self.facts.first_seal(order.expires).filter(|place| hold.is_none() && mark > *place);
-        match ended {
-            Some(place) if place < self.view.seals => return Err(Reason::Expired),
-            Some(_) => return self.undone(index, number, order, Reason::Expired),
+        match self.ended(&order).filter(|_| hold.is_none()) {
+            Some(true) => return Err(Reason::Expired),
+            Some(false) => return self.undone(index, number, order, Reason::Expired),
             None => self.book(number, &mut order)?,
         }
         if let Some(mut hold) = hold.filter(|hold| hold.flags & CLAIMED != 0) {
@@ -336,8 +334,7 @@ impl<'a> Judge<'a> {
             return Err(Reason::Amount);
         }
         self.check_approvals()?;
-        let lapsed = self.facts.first_seal(hold.expires);
-        if lapsed.is_some_and(|place| self.mark_of(self.item.idx) > place) {
+        if self.ended(&hold).is_some() {
             // A seal had ended the hold, unknown to the payer, who has the credit back all the same.
             let capture = self.capture_of(index, number, &hold, amount, Standing::Lapsed);
             self.push_order(capture);

@@ -259,13 +259,16 @@ impl Books {
         }
     }
 
-    /// Tells whether the line of seals has ended an order, whether its payer has seen it or not.
+    /// Tells whether a seal has ended an order, whether its payer has seen it or not.
     pub(super) fn is_lapsed(&self, order: &Order) -> bool {
-        let undecided = matches!(order.kind, Kind::Pay | Kind::Hold) && order.accepted == NONE;
-        let Some(place) = self.facts.first_seal(order.expires).filter(|_| undecided) else { return false };
-        let captured = order.kind == Kind::Hold && order.link != NONE;
-        let declined = order.declined != NONE && self.state.sealed(order.declined) <= place;
-        !captured && !declined
+        let is_undecided = matches!(order.kind, Kind::Pay | Kind::Hold) && order.accepted == NONE;
+        let is_captured = order.kind == Kind::Hold && order.link != NONE;
+        let declined = (order.declined != NONE).then_some(order.declined);
+        let in_line = |place: u32| declined.is_some_and(|idx| self.state.sealed(idx) <= place);
+        let by_line = self.facts.first_seal(order.expires).is_some_and(|place| !in_line(place));
+        let mut strays = self.facts.strays.iter().filter(|stray| stray.time >= order.expires);
+        let by_stray = strays.any(|stray| !declined.is_some_and(|idx| stray.covers(idx)));
+        is_undecided && !is_captured && (by_line || by_stray)
     }
 
     fn show(&self, order: &Order) -> OrderView {

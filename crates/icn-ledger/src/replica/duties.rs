@@ -33,9 +33,11 @@ impl Replica {
         let mut effects = self.vote(now, &fresh);
         if self.is_confirmed() {
             effects.extend(self.repair(now));
+            // A seal that comes into force ends what expired before anybody accepts it in vain.
+            effects.extend(self.certify(now));
+            self.judge();
             effects.extend(self.accept(now));
             effects.extend(self.take_back(now));
-            effects.extend(self.certify(now));
             effects.extend(self.seal(now));
         }
         if self.certificates.len() > CERTIFICATES_MAX {
