@@ -859,6 +859,12 @@ fn a_repair_before_anybody_relied_on_it_is_no_fraud() {
     assert_eq!(books.forks()[0].winner, story.history.raws[kept].id);
     assert_eq!(books.verdicts(repair as u32), [ROOM, ROOM]);
     assert!(!books.is_forked(&did(2)));
+    // A seal covers what was given up together with the repair.
+    let mut sealed = Story { history: story.history.clone(), heads: story.heads.clone() };
+    sealed.seal(root(), 1, None, 10);
+    let books = sealed.books();
+    assert!(books.is_sealed(lost as u32));
+    assert_eq!(books.forks()[0].rule, ForkRule::Repaired);
     // Once somebody has taken what it gives up, it is a fork like another.
     story.says(did(3), vec![accept(story.history.order(lost, 0))]);
     let books = story.books();

@@ -225,7 +225,7 @@ impl Facts {
             .map(|(entry, at, lost)| {
                 let mut kept = BTreeSet::new();
                 chain_of(*entry, &mut kept);
-                (kept, *at, lost)
+                (kept, *at, lost, self.mark(*entry))
             })
             .collect();
         let mut at = NONE;
@@ -241,13 +241,13 @@ impl Facts {
             let seq = branches.first().and_then(|idx| state.entry(*idx)).map_or(0, |entry| entry.seq);
             let given_up = |kept: &u32| {
                 let others = || branches.iter().filter(|other| *other != kept);
-                others().all(|other| {
-                    !certified.contains(other) && !relied.contains(other) && self.mark(*other) == NONE
-                }) && repairs.iter().any(|(chain, place, lost)| {
-                    chain.contains(kept)
-                        && *place == u64::from(seq)
-                        && others().all(|other| lost.contains(&state.id(*other)))
-                })
+                others().all(|other| !certified.contains(other) && !relied.contains(other))
+                    && repairs.iter().any(|(chain, place, lost, mark)| {
+                        // A seal that has the repair in its past covers what is given up with it.
+                        let is_given_up =
+                            |other: &u32| lost.contains(&state.id(*other)) && self.mark(*other) >= *mark;
+                        chain.contains(kept) && *place == u64::from(seq) && others().all(is_given_up)
+                    })
             };
             let mut kept = branches.iter().copied().filter(given_up);
             let (winner, rule) = match (kept.next(), kept.next()) {

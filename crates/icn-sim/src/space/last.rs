@@ -93,6 +93,9 @@ impl Federation {
                 let (mine, others) = (replica.log().len(), first.log().len());
                 return Some(format!("n{at} has {mine} entries, and n0 has {others}"));
             }
+            if replica.books().needs_rejudge() {
+                return Some(format!("the books of n{at} wait to be judged anew"));
+            }
             if let Some(intent) = node.tickets.values().next() {
                 return Some(format!("wish {intent} waits on n{at} for an answer"));
             }
