@@ -194,7 +194,8 @@ impl Books {
             self.state = self.settled_round(items, &parents, &facts, Mode::Replay);
             let (line, strays) = (facts.line.clone(), facts.strays.clone());
             facts.redraw(&self.state, &parents);
-            if facts.line == line && facts.strays == strays {
+            let is_new = facts.note_certified(&self.state);
+            if facts.line == line && facts.strays == strays && !is_new {
                 break;
             }
         }
@@ -326,16 +327,13 @@ impl Books {
         }
     }
 
-    /// Tells whether an entry may change what a fork comes to.
+    /// Tells whether an entry may change what a fork, or a debit without cover, comes to.
     fn unsettles(&self, item: &Item, draft: &Draft) -> bool {
-        if self.facts.places.is_empty() {
-            return false;
-        }
         let forked = |idx: u32| self.state.entry(idx).is_some_and(|entry| self.facts.is_forked(entry.author));
-        let certifies = item.post.certificates.iter().any(|certificate| {
-            let named = item.refs.iter().find(|(id, _)| *id == certificate.entry).map(|(_, idx)| *idx);
-            named.is_some_and(|idx| (forked(idx) && !self.is_certified(idx)) || !self.is_valid(idx))
-        });
+        let certifies = draft.certified.iter().any(|idx| forked(*idx) || !self.is_valid(*idx));
+        if self.facts.places.is_empty() {
+            return certifies;
+        }
         let seals = item
             .post
             .acts

@@ -778,6 +778,46 @@ fn dependants_of_a_void_payment_are_judged_again() {
 }
 
 #[test]
+fn a_certified_debit_stands_when_its_cover_is_lost() {
+    // Small amounts are final at once; member 3 spends one with member 4, and witnesses certify that.
+    let mut story = space();
+    story.says(root(), vec![Act::Witnesses { number: 1, members: vec![root()] }]);
+    let finality = vec![Tier { from: 0, level: Finality::Accepted }];
+    story.says(root(), vec![Act::Policy(SpacePolicy { finality, ..SpacePolicy::default() })]);
+    let first = story.says(did(2), vec![pay(did(5), 1)]);
+    let paid = story.says(did(2), vec![pay(did(3), 15)]);
+    let spent = story.says(did(3), vec![accept(story.history.order(paid, 0)), pay(did(4), 30)]);
+    let taken = story.says(did(4), vec![accept(story.history.order(spent, 1))]);
+    let mut certified = Story { history: story.history.clone(), heads: story.heads.clone() };
+    certified.certify(did(4), spent, 1, &[root()]);
+    for (is_certified, story) in [(false, story), (true, certified)] {
+        for n in 0.. {
+            let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
+            fork.heads.insert(did(2), first);
+            let other = fork.says_knowing(did(2), &[first], vec![pay(did(5), 1 + n)]);
+            if fork.history.raws[other].id > fork.history.raws[paid].id {
+                continue;
+            }
+            let books = fork.books();
+            let spending = if is_certified { ROOM } else { no(Reason::Uncovered) };
+            assert_eq!(books.verdicts(spent as u32), [no(Reason::OrderVoid), spending]);
+            assert_eq!(books.is_valid(taken as u32), is_certified);
+            let mut claims: Vec<_> =
+                books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
+            claims.sort();
+            let of_third = (did(3), did(2), 15);
+            let expected = if is_certified { vec![of_third] } else { vec![of_third, (did(4), did(3), 30)] };
+            assert_eq!(claims, expected);
+            // The loss is that of whoever took what is void: its account goes below its line by so much.
+            let available = if is_certified { -10 } else { 20 };
+            assert_eq!(books.balance(&did(3), HOURS).available, available);
+            assert!(books.check_zero_sum());
+            break;
+        }
+    }
+}
+
+#[test]
 fn what_was_captured_of_an_uncovered_hold_is_claimed() {
     // Member 3 sets aside what member 2 paid on a branch that loses, and pays member 4 out of it.
     let mut story = space();

@@ -54,7 +54,7 @@ pub(super) struct Stray {
 
 impl Stray {
     pub(super) fn covers(&self, idx: u32) -> bool {
-        self.cut.get((idx / 32) as usize).is_some_and(|word| word >> (idx % 32) & 1 == 1)
+        has_bit(&self.cut, idx)
     }
 }
 
@@ -74,6 +74,9 @@ pub(super) struct Facts {
     #[serde(with = "column")]
     pub(super) marks: Vec<u32>,
     pub(super) strays: Vec<Stray>,
+    /// The entries that are certified, a bit for each.
+    #[serde(with = "column")]
+    certified: Vec<u32>,
 }
 
 impl Facts {
@@ -84,6 +87,22 @@ impl Facts {
         }
         let place = self.line.partition_point(|seal| seal.time < expires);
         (place < self.line.len()).then(|| super::state::number(place))
+    }
+
+    /// Tells whether a certificate for an entry is known: what it debits stands whatever becomes of its author's credits.
+    pub(super) fn is_certified(&self, idx: u32) -> bool {
+        has_bit(&self.certified, idx)
+    }
+
+    /// Notes which entries are certified; true when it is other than what was known.
+    pub(super) fn note_certified(&mut self, state: &State) -> bool {
+        let mut certified = vec![0_u32; state.entries.len().div_ceil(32)];
+        for (idx, _) in state.entries.iter().enumerate().filter(|(_, entry)| entry.flags & CERTIFIED != 0) {
+            set_bit(&mut certified, super::state::number(idx));
+        }
+        let is_new = certified != self.certified;
+        self.certified = certified;
+        is_new
     }
 
     pub(super) fn is_forked(&self, author: u32) -> bool {
@@ -132,6 +151,7 @@ impl Facts {
     /// Decides the forks, by what a round found out that took no forked author's word for it.
     pub(super) fn derive(state: &State, parents: &[Box<[u32]>]) -> Self {
         let mut facts = Self { marks: vec![NONE; state.entries.len()], ..Self::default() };
+        facts.note_certified(state);
         facts.draw_line(state, parents);
         let forks = Self::structure(state);
         let mut authors: BTreeMap<u32, BTreeMap<u32, &Vec<u32>>> = BTreeMap::new();
@@ -181,13 +201,7 @@ impl Facts {
                 continue;
             }
             let mut cut = vec![0_u32; parents.len().div_ceil(32)];
-            walk_past(parents, *entry, |idx| match cut.get_mut((idx / 32) as usize) {
-                Some(word) if *word >> (idx % 32) & 1 == 0 => {
-                    *word |= 1 << (idx % 32);
-                    true
-                }
-                Some(_) | None => false,
-            });
+            walk_past(parents, *entry, |idx| set_bit(&mut cut, idx));
             self.strays.push(Stray { entry: *entry, time: seal.time, cut });
         }
     }
@@ -289,6 +303,18 @@ impl Facts {
             }
         }
     }
+}
+
+fn has_bit(bits: &[u32], idx: u32) -> bool {
+    bits.get((idx / 32) as usize).is_some_and(|word| word >> (idx % 32) & 1 == 1)
+}
+
+/// Sets a bit within the set; true when it was not set before.
+fn set_bit(bits: &mut [u32], idx: u32) -> bool {
+    let Some(word) = bits.get_mut((idx / 32) as usize) else { return false };
+    let is_new = *word >> (idx % 32) & 1 == 0;
+    *word |= 1 << (idx % 32);
+    is_new
 }
 
 /// Visits what lies in the past of an entry; nothing before what `is_new` calls known.

@@ -144,6 +144,10 @@ impl<'a> Judge<'a> {
         if requested <= available {
             return Ok(());
         }
+        if requested <= available + lost && self.facts.is_certified(self.item.idx) {
+            // Its witnesses have seen it covered: the loss stays with whoever took the credit that is void now.
+            return Ok(());
+        }
         if requested <= available + lost {
             let author = self.draft.author;
             self.change(author, currency).lost -= requested;

@@ -79,6 +79,8 @@ impl Replica {
         if is_due {
             self.next_look = now.plus(LOOK_AGAIN);
             due.extend(std::mem::take(&mut self.undecided));
+            // In the order of the log, as every witness meets them: of two that exclude each other all vote for the first.
+            due.sort_by_cached_key(|id| self.log.idx(id));
         }
         let mut writes = Vec::new();
         let mut votes = Vec::new();

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use icn_gossip::{Idx, LiveMessage, SignedEntry};
 use icn_ledger::replica::{Replica, Write};
-use icn_ledger::{Act, Books, Item, OrderRef, OrderStatus, Post, SignedVote, post_of};
+use icn_ledger::{Act, Books, ClaimCause, Item, OrderRef, OrderStatus, Post, SignedVote, post_of};
 use icn_types::{Cid, Did};
 
+use super::disk::Disk;
 use super::outside::HOURS;
 use super::planted::Planted;
 use super::world::Federation;
@@ -190,9 +191,15 @@ impl Federation {
         let books = replica.books();
         let is_zero = books.check_zero_sum();
         let dids = self.nodes.iter().flat_map(|node| node.signers.iter().map(|signer| signer.did()));
+        // Certified debits stand when a credit that they relied on becomes a claim.
+        let lost = |did: &Did| {
+            let claims = books.claims();
+            let own = claims.iter().filter(|claim| claim.creditor == *did && claim.cause == ClaimCause::Void);
+            own.map(|claim| claim.amount).sum::<i64>()
+        };
         let beyond = dids
             .map(|did| (did, books.balance(&did, HOURS)))
-            .find(|(did, balance)| balance.booked - balance.reserved < -self.watch.line(did));
+            .find(|(did, balance)| balance.booked - balance.reserved < -self.watch.line(did) - lost(did));
         let offender = replica.offences().list(0, 50).map(|it| it.offender).find(|did| self.is_honest(did));
         let offence = offender.map(|did| {
             let what =
@@ -231,6 +238,17 @@ impl Federation {
         }
     }
 
+    /// Forgets what members of a node took in entries that a crash has lost: nobody was told of them.
+    pub(super) fn forget_takings(&mut self, at: usize, had: &Replica) {
+        let Some(node) = self.nodes.get(at) else { return };
+        let lost = node.signers.iter().flat_map(|signer| lost_of(had, &signer.did(), &node.disk));
+        for act in lost.filter_map(|signed| read(&signed)).flat_map(|(_, _, _, post)| post.acts) {
+            if let Act::Accept { order } = act {
+                self.watch.taken.remove(&order);
+            }
+        }
+    }
+
     /// Notes what honest members have taken, as far as the log of a node grew.
     fn look_at_takings(&mut self, at: usize, before: usize) {
         let Some(replica) = self.replica(at) else { return };
@@ -250,6 +268,13 @@ impl Federation {
         }
         self.watch.taken.extend(taken);
     }
+}
+
+/// Lists the last entries of an author that are not on the disk.
+fn lost_of(had: &Replica, author: &Did, disk: &Disk) -> Vec<SignedEntry> {
+    let last = had.log().head_of(author).map_or(0, |(seq, _)| seq);
+    let behind = (1..=last).rev().flat_map(|seq| had.log().at(author, seq));
+    behind.take_while(|id| !disk.has(id)).filter_map(|id| had.entry(&id)).collect()
 }
 
 fn take(replica: &Replica, order: &OrderRef) -> Option<(OrderRef, Taken)> {

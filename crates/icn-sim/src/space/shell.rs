@@ -65,12 +65,16 @@ impl Federation {
         let survivors = self.random.index(survivors + 1);
         let planted = self.planted;
         let Some(node) = self.nodes.get_mut(at).filter(|node| node.is_up()) else { return };
-        node.replica = None;
+        let had = node.replica.take();
         node.line.clear();
         node.disk.kill(survivors);
         if planted == Some(Planted::LastEntryLost) {
             node.disk.lose_last();
         }
+        if let Some(had) = had {
+            self.forget_takings(at, &had);
+        }
+        let Some(node) = self.nodes.get_mut(at) else { return };
         let unanswered: Vec<usize> = std::mem::take(&mut node.tickets).into_values().collect();
         self.report.crashes += 1;
         self.story.tell(self.now_ms, || format!("n{at} is killed"));
