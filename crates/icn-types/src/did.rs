@@ -3,8 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use five8::BASE58_ENCODED_32_MAX_LEN;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// What the one form of a DID begins with.
+const PREFIX: &str = "did:icn:";
+/// The longest DID: the prefix and 44 characters of base58.
+const TEXT_BYTES_MAX: usize = PREFIX.len() + BASE58_ENCODED_32_MAX_LEN;
 /// Multicodec prefix of an Ed25519 public key (`ed25519-pub`, varint 0xed).
 const ED25519_PUB: [u8; 2] = [0xed, 0x01];
 
@@ -57,6 +62,18 @@ impl Did {
         let tail: String = text.chars().rev().take(8).collect();
         format!("…{}", tail.chars().rev().collect::<String>())
     }
+
+    /// Writes the one form into a buffer.
+    fn text<'a>(&self, buffer: &'a mut [u8; TEXT_BYTES_MAX]) -> &'a str {
+        let mut base58 = [0; BASE58_ENCODED_32_MAX_LEN];
+        let len = usize::from(five8::encode_32(&self.0, &mut base58));
+        let (prefix, rest) = buffer.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        rest.copy_from_slice(&base58);
+        let text = buffer.get(..PREFIX.len() + len).unwrap_or_default();
+        // Base58 is ASCII.
+        str::from_utf8(text).unwrap_or_default()
+    }
 }
 
 impl FromStr for Did {
@@ -67,21 +84,26 @@ impl FromStr for Did {
         if text.len() > 128 {
             return Err(fail("it is too long"));
         }
-        let bytes = if let Some(base58) = text.strip_prefix("did:icn:") {
-            bs58::decode(base58).into_vec().map_err(|_| fail("its key is not base58"))?
-        } else if let Some(base58) = text.strip_prefix("did:key:z") {
-            let bytes = bs58::decode(base58).into_vec().map_err(|_| fail("its key is not base58"))?;
-            bytes.strip_prefix(&ED25519_PUB).ok_or_else(|| fail("its key is not of type Ed25519"))?.to_vec()
-        } else {
+        if let Some(base58) = text.strip_prefix(PREFIX) {
+            let mut key = [0; 32];
+            return match five8::decode_32(base58, &mut key) {
+                Ok(()) => Ok(Self(key)),
+                Err(five8::DecodeError::InvalidChar(_)) => Err(fail("its key is not base58")),
+                Err(_) => Err(fail("its key is not 32 bytes long")),
+            };
+        }
+        let Some(base58) = text.strip_prefix("did:key:z") else {
             return Err(fail("its method is neither `icn` nor `key`"));
         };
-        Ok(Self(bytes.try_into().map_err(|_| fail("its key is not 32 bytes long"))?))
+        let bytes = bs58::decode(base58).into_vec().map_err(|_| fail("its key is not base58"))?;
+        let key = bytes.strip_prefix(&ED25519_PUB).ok_or_else(|| fail("its key is not of type Ed25519"))?;
+        Ok(Self(key.try_into().map_err(|_| fail("its key is not 32 bytes long"))?))
     }
 }
 
 impl fmt::Display for Did {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "did:icn:{}", bs58::encode(self.0).into_string())
+        f.write_str(self.text(&mut [0; TEXT_BYTES_MAX]))
     }
 }
 
@@ -93,7 +115,7 @@ impl fmt::Debug for Did {
 
 impl Serialize for Did {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; TEXT_BYTES_MAX]))
     }
 }
 
@@ -103,7 +125,7 @@ impl<'de> Deserialize<'de> for Did {
         let did = text.parse::<Self>().map_err(serde::de::Error::custom)?;
         // One spelling on the wire: what is signed must not have two forms. Base58 of 32 bytes has one, so only `did:key`
         // is another.
-        if text.starts_with("did:icn:") {
+        if text.starts_with(PREFIX) {
             Ok(did)
         } else {
             Err(serde::de::Error::custom(format!("`{text}` is another spelling of `{did}`")))
@@ -113,6 +135,8 @@ impl<'de> Deserialize<'de> for Did {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -144,5 +168,39 @@ mod tests {
         let json = format!("\"{}\"", did.to_did_key());
         assert!(serde_json::from_str::<Did>(&json).is_err());
         assert_eq!(serde_json::from_str::<Did>(&format!("\"{did}\"")).unwrap(), did);
+    }
+
+    /// Keys, and texts around them: with leading zeros, one character off, too short, too long, too large.
+    fn any_base58() -> impl Strategy<Value = String> {
+        let key = (0..=32_usize, any::<[u8; 32]>()).prop_map(|(zeros, mut key)| {
+            key.iter_mut().take(zeros).for_each(|byte| *byte = 0);
+            bs58::encode(key).into_string()
+        });
+        let changed =
+            (key.clone(), any::<prop::sample::Index>(), any::<char>()).prop_map(|(text, at, with)| {
+                let mut chars: Vec<char> = text.chars().collect();
+                let at = at.index(chars.len());
+                chars[at] = with;
+                chars.into_iter().collect()
+            });
+        prop_oneof![
+            key,
+            changed,
+            "1{0,34}[1-9A-HJ-NP-Za-km-z]{0,46}",
+            "[1-9A-HJ-NP-Za-km-z]{42,45}",
+            // Around 2^256 - 1.
+            "JEKNVnkbo3jma5nREBBJCDoXFVeKkD56V3xKrvRmWxF[F-H]",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn base58_is_that_of_the_general_library(base58 in any_base58()) {
+            let general = bs58::decode(&base58).into_vec().ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+            prop_assert_eq!(format!("did:icn:{base58}").parse().ok(), general.map(Did));
+            if let Some(key) = general {
+                prop_assert_eq!(Did(key).to_string(), format!("did:icn:{}", bs58::encode(key).into_string()));
+            }
+        }
     }
 }
