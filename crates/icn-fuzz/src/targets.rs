@@ -15,6 +15,7 @@ use icn_protocol::{
 use icn_types::{
     Cid, DAG_CBOR, DAG_PB, Did, Duration, RAW, Region, Timestamp, TokenAmount, check_path, codec,
 };
+use serde::de::IgnoredAny;
 
 pub use self::books::{pass, post, vote};
 pub use self::logs::{entry, fork, live, page, sample_page, sync};
@@ -28,10 +29,15 @@ impl Verifier for Credulous {
     }
 }
 
-/// Strict DAG-CBOR: what decodes has exactly these bytes as its encoding.
+/// Strict DAG-CBOR: what decodes has exactly these bytes as its encoding, and whatever has them decodes, unless it is deep.
 pub fn codec(data: &[u8]) {
-    if let Ok(value) = codec::decode_value(data) {
-        assert_eq!(codec::encode(&value).as_deref(), Ok(data), "one value has two encodings");
+    // Nothing is read here but by the check of the form.
+    let read = codec::decode::<IgnoredAny>(data);
+    assert_eq!(read.is_ok(), codec::decode_value(data).is_ok(), "a value is not what its form says");
+    let value = serde_ipld_dagcbor::from_slice::<codec::Value>(data).ok();
+    let is_encoded_alike = value.is_some_and(|value| codec::encode(&value).as_deref() == Ok(data));
+    if read != Err(codec::CodecError::TooDeep) {
+        assert_eq!(read.is_ok(), is_encoded_alike, "one value has two encodings, or its only one is refused");
     }
 }
 

@@ -4,6 +4,8 @@
 //! encoding would give: map keys sorted (length first, then bytes) and unique, shortest integers, 64-bit floats, no NaN
 //! or infinity, definite lengths, no tag but 42 (IPLD DAG-CBOR specification, strictness section).
 
+mod strict;
+
 use ipld_core::ipld::Ipld;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,11 +51,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
 ///
 /// See [`CodecError`].
 pub fn decode_value(bytes: &[u8]) -> Result<Value, CodecError> {
-    check_depth(bytes)?;
-    let value: Value =
-        serde_ipld_dagcbor::from_slice(bytes).map_err(|error| CodecError::Unreadable(error.to_string()))?;
-    // Whatever the decoder tolerates (unsorted or repeated keys, long integers, short floats) comes back different.
-    if encode(&value)? == bytes { Ok(value) } else { Err(CodecError::NotCanonical) }
+    decode(bytes)
 }
 
 /// Decodes bytes to a type, refusing all that is not canonical. Unknown fields are the type's own affair.
@@ -62,7 +60,7 @@ pub fn decode_value(bytes: &[u8]) -> Result<Value, CodecError> {
 ///
 /// See [`CodecError`].
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    decode_value(bytes)?;
+    strict::check(bytes)?;
     serde_ipld_dagcbor::from_slice(bytes).map_err(|error| CodecError::Shape(error.to_string()))
 }
 
@@ -75,60 +73,6 @@ pub fn to_value<T: Serialize>(value: T) -> Result<Value, CodecError> {
     ipld_core::serde::to_ipld(value).map_err(|error| CodecError::Unencodable(error.to_string()))
 }
 
-/// Walks the item heads (RFC 8949, section 3) before anything is built, so that depth and lengths are known to be sane.
-fn check_depth(bytes: &[u8]) -> Result<(), CodecError> {
-    let truncated = || CodecError::Unreadable("the bytes end in the middle of a value".into());
-    // How many items each open container still expects.
-    let mut open: Vec<u64> = vec![1];
-    let mut rest = bytes;
-    while let Some(expected) = open.last_mut() {
-        if *expected == 0 {
-            open.pop();
-            continue;
-        }
-        *expected -= 1;
-        let (head, tail) = rest.split_first().ok_or_else(truncated)?;
-        let (major, info) = (head >> 5, head & 0x1f);
-        let width = match info {
-            0..=23 => 0,
-            24 => 1,
-            25 => 2,
-            26 => 4,
-            27 => 8,
-            _ => return Err(CodecError::NotCanonical),
-        };
-        let (argument_bytes, tail) = tail.split_at_checked(width).ok_or_else(truncated)?;
-        let argument = if width == 0 {
-            u64::from(info)
-        } else {
-            argument_bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
-        };
-        rest = match major {
-            2 | 3 => {
-                let len = usize::try_from(argument).map_err(|_| truncated())?;
-                tail.split_at_checked(len).ok_or_else(truncated)?.1
-            }
-            4..=6 => {
-                let items = match major {
-                    5 => argument.checked_mul(2).ok_or_else(truncated)?,
-                    6 => 1,
-                    _ => argument,
-                };
-                if items > tail.len() as u64 {
-                    return Err(truncated());
-                }
-                if open.len() > DEPTH_MAX {
-                    return Err(CodecError::TooDeep);
-                }
-                open.push(items);
-                tail
-            }
-            _ => tail,
-        };
-    }
-    if rest.is_empty() { Ok(()) } else { Err(CodecError::Unreadable("bytes follow the value".into())) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -139,9 +83,17 @@ mod tests {
 
     #[test]
     fn canonical_bytes_are_read() {
-        for hex in
-            ["a0", "01", "1818", "a2616101616202", "fb3ff8000000000000", "f5", "f6", "8301820203820405"]
-        {
+        for hex in [
+            "a0",
+            "01",
+            "1818",
+            "a2616101616202",
+            "fb3ff8000000000000",
+            "f5",
+            "f6",
+            "d82a450001550000",
+            "8301820203820405",
+        ] {
             assert!(decode_value(&hex::decode(hex).unwrap()).is_ok(), "{hex}");
         }
     }
@@ -160,12 +112,23 @@ mod tests {
             "fb7ff0000000000000",
             "c101", // a tag that is not 42
             "f7",
+            "f818",               // a simple value in two bytes
+            "fb8000000000000000", // the negative zero
             "a10101",
+            "61ff",       // not UTF-8
+            "d82a4100",   // a CID of no bytes
+            "d82a450001", // a CID cut short
+            "d82a01",
+            "d82a46000155000000", // a CID with a byte too many
+            "d82a4401550000",     // a CID without the zero byte before it
+            "d829450001550000",   // a CID behind another tag
+            "a1416101",           // a key of bytes
+            "d9002a4100",         // a tag in three bytes
             "0101",
             "a1",
             "",
         ] {
-            assert!(decode_value(&hex::decode(hex).unwrap()).is_err(), "{hex}");
+            assert!(strict::check(&hex::decode(hex).unwrap()).is_err(), "{hex}");
         }
     }
 
@@ -177,12 +140,86 @@ mod tests {
         assert!(decode_value(&hex::decode("bbffffffffffffffff").unwrap()).is_err());
     }
 
+    #[test]
+    fn containers_nest_to_the_bound() {
+        let nested = |depth: usize, inner: &[u8]| [&vec![0x81; depth], inner].concat();
+        for inner in ["00", "a16161f6"] {
+            let inner = hex::decode(inner).unwrap();
+            for depth in [1, DEPTH_MAX - 1, DEPTH_MAX, DEPTH_MAX + 1, 300] {
+                let bytes = nested(depth, &inner);
+                assert_eq!(strict::check(&bytes).is_ok(), is_encoded_alike(&bytes), "{depth}");
+            }
+        }
+        assert!(decode_value(&nested(DEPTH_MAX, &[0])).is_ok());
+        assert_eq!(decode_value(&nested(DEPTH_MAX, &[0x80])), Err(CodecError::TooDeep));
+    }
+
+    /// What the walk over the heads must agree with: whatever a decoder tolerates comes back different.
+    fn is_encoded_alike(bytes: &[u8]) -> bool {
+        serde_ipld_dagcbor::from_slice::<Value>(bytes)
+            .is_ok_and(|value| depth(&value) <= DEPTH_MAX && encode(&value).as_deref() == Ok(bytes))
+    }
+
+    fn depth(value: &Value) -> usize {
+        match value {
+            Value::List(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+            Value::Map(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+            Value::Link(_) => 1,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::Bytes(_) => 0,
+        }
+    }
+
+    /// Bytes that are canonical but for a few changes.
+    fn nearly_canonical() -> impl Strategy<Value = Vec<u8>> {
+        // Heads of every kind, and what may stand behind one.
+        let byte = prop_oneof![
+            any::<u8>(),
+            prop::sample::select(
+                &b"\x00\x17\x18\x19\x1a\x1b\x3b\x41\x58\x61\x78\x81\x98\xa1\xb8\xd8\x2a\xf4\xf6\xf7\xf9\xfb\x80\x7f\xff"[..]
+            ),
+        ];
+        let change = (any::<prop::sample::Index>(), 0..3_u8, byte);
+        (any_value(), prop::collection::vec(change, 0..4)).prop_map(|(value, changes)| {
+            let mut bytes = encode(&value).unwrap();
+            for (at, kind, byte) in changes {
+                let at = at.index(bytes.len() + 1);
+                match kind {
+                    0 => bytes.insert(at, byte),
+                    1 if at < bytes.len() => drop(bytes.remove(at)),
+                    _ => bytes.iter_mut().skip(at).take(1).for_each(|old| *old = byte),
+                }
+            }
+            bytes
+        })
+    }
+
+    fn any_link() -> impl Strategy<Value = Value> {
+        let digest = prop::collection::vec(any::<u8>(), 0..40);
+        (any::<bool>(), any::<u16>(), any::<u16>(), digest).prop_filter_map(
+            "a CID",
+            |(is_v0, codec, hash, digest)| {
+                use ipld_core::cid::{Cid, multihash::Multihash};
+                let digest = Multihash::wrap(u64::from(hash), &digest).ok()?;
+                let v1 = Cid::new_v1(u64::from(codec), digest);
+                let v0 = Multihash::wrap(0x12, &[7; 32]).ok().and_then(|digest| Cid::new_v0(digest).ok());
+                Some(Value::Link(if is_v0 { v0? } else { v1 }))
+            },
+        )
+    }
+
     fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
+            any_link(),
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(|n| Value::Integer(i128::from(n))),
             any::<u64>().prop_map(|n| Value::Integer(i128::from(n))),
+            any::<u64>().prop_map(|n| Value::Integer(-1 - i128::from(n))),
             any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Value::Float),
             ".{0,12}".prop_map(Value::String),
             proptest::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
@@ -200,6 +237,11 @@ mod tests {
         #[test]
         fn decode_undoes_encode(value in any_value()) {
             prop_assert_eq!(decode_value(&encode(&value).unwrap()).unwrap(), value);
+        }
+
+        #[test]
+        fn the_walk_agrees_with_encoding_again(bytes in nearly_canonical()) {
+            prop_assert_eq!(strict::check(&bytes).is_ok(), is_encoded_alike(&bytes));
         }
 
         #[test]
