@@ -43,7 +43,7 @@ use crate::act::{Act, OrderRef, Post};
 const ROUNDS_MAX: usize = 16;
 
 /// An entry as the books take it: places in the order of application stand for ids.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Its place in the order of application, from 0.
     pub idx: u32,
@@ -88,6 +88,8 @@ pub struct Books {
     facts: Facts,
     /// Whether the digest of a seal is that of its past: never changes once known.
     memo: BTreeMap<[u8; 32], bool>,
+    /// What was judged last and not applied yet, as long as nothing has changed since.
+    considered: Option<(Item, Draft, Arc<View>)>,
     len: u32,
     is_stale: bool,
 }
@@ -101,6 +103,7 @@ impl Books {
             state: State::new(),
             facts: Facts::default(),
             memo: BTreeMap::new(),
+            considered: None,
             len: 0,
             is_stale: false,
         }
@@ -136,12 +139,13 @@ impl Books {
     }
 
     fn take(&mut self, item: &Item) -> Outcome {
+        let considered = self.considered.take().filter(|(same, _, _)| same == item);
         if self.is_stale || item.idx != self.len {
             self.is_stale = true;
             self.len = self.len.max(item.idx.saturating_add(1));
             return Outcome { rejudge: true, ..Outcome::default() };
         }
-        let (draft, view) = Judge::run(&self.state, &self.facts, &self.memo, Mode::Live, self.space, item);
+        let (draft, view) = considered.map_or_else(|| self.judged(item), |(_, draft, view)| (draft, view));
         self.len += 1;
         if draft.is_fork || draft.wants_seal || self.unsettles(item, &draft) {
             self.is_stale = true;
@@ -169,8 +173,22 @@ impl Books {
         if self.is_stale {
             return vec![Verdict::Invalid(Reason::Pending); item.post.acts.len()];
         }
-        let (draft, _) = Judge::run(&self.state, &self.facts, &self.memo, Mode::Live, self.space, item);
-        draft.verdicts
+        self.judged(item).0.verdicts
+    }
+
+    /// As [`Books::preview`], for an entry that is likely to be applied next: it is not judged again then.
+    pub fn consider(&mut self, item: Item) -> Vec<Verdict> {
+        if self.is_stale {
+            return self.preview(&item);
+        }
+        let (draft, view) = self.judged(&item);
+        let verdicts = draft.verdicts.clone();
+        self.considered = Some((item, draft, view));
+        verdicts
+    }
+
+    fn judged(&self, item: &Item) -> (Draft, Arc<View>) {
+        Judge::run(&self.state, &self.facts, &self.memo, Mode::Live, self.space, item)
     }
 
     /// Judges all entries anew, in any causal order with the same numbers.
@@ -180,6 +198,7 @@ impl Books {
     }
 
     fn rejudge_all(&mut self, items: &[Item]) {
+        self.considered = None;
         let parents: Vec<Box<[u32]>> = items.iter().map(|item| judge::parents(item).collect()).collect();
         // Forks are decided by those who have not forked: a branch cannot vouch for itself.
         let doubts = Facts::doubts(items);

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use books_support::*;
 use icn_ledger::{
-    Act, Books, CreditPolicy, Finality, ForkRule, OrderRef, OrderStatus, Post, Reason, SpacePolicy, Tier,
-    Verdict, derived_id,
+    Act, Books, CreditPolicy, Finality, ForkRule, Item, OrderRef, OrderStatus, Post, Reason, SpacePolicy,
+    Tier, Verdict, derived_id,
 };
 use icn_types::{Cid, Timestamp};
 use serde_bytes::ByteBuf;
@@ -948,6 +948,26 @@ fn preview_says_what_applying_would_and_changes_nothing() {
         outcome.accounts,
         [did(2), did(3)].into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn what_was_considered_is_applied_as_if_it_had_not_been() {
+    let mut story = space();
+    story.says(did(2), vec![pay(did(3), 12)]);
+    let next = story.says(did(2), vec![pay(did(3), 8), pay(did(3), 1)]);
+    let items = story.history.items(&story.history.all());
+    let other = Item { post: Post::new(vec![pay(did(4), 1)]), ..items[next].clone() };
+    let mut plain = Books::new(root());
+    let mut same = Books::new(root());
+    let mut another = Books::new(root());
+    for item in &items {
+        let outcome = plain.apply(item.clone());
+        assert_eq!(same.consider(item.clone()), outcome.verdicts);
+        assert_eq!(same.apply(item.clone()), outcome);
+        another.consider(Item { idx: item.idx, ..other.clone() });
+        assert_eq!(another.apply(item.clone()), outcome);
+    }
+    assert_eq!([same.digest(), another.digest()], [plain.digest(), plain.digest()]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) struct PurseChange {
 }
 
 /// What an entry changes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub(super) author: u32,
     pub(super) is_void: bool,

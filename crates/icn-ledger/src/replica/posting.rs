@@ -248,9 +248,9 @@ impl Replica {
     }
 
     /// Asks the books what they would say of an entry that is not in the log yet.
-    fn preview(&self, checked: &Checked) -> Result<(), Refusal> {
+    fn preview(&mut self, checked: &Checked) -> Result<(), Refusal> {
         let item = view::next_item(&self.log, &checked.entry, checked.post.clone());
-        let verdicts = self.books.preview(&item).into_iter().enumerate();
+        let verdicts = self.books.consider(item).into_iter().enumerate();
         let mut refused = verdicts.filter_map(|(index, verdict)| verdict.err().map(|reason| (index, reason)));
         match refused.next() {
             Some((index, reason)) => Err(Refusal::Books { index, reason }),
