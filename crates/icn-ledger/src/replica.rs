@@ -98,6 +98,10 @@ pub struct Replica {
     /// Entries that may not be on the disk yet.
     recent: BTreeMap<u32, SignedEntry>,
     own: BTreeMap<Did, Own>,
+    /// Members of this node that are paid, or whose payments were declined: they may have to answer.
+    answering: BTreeSet<Did>,
+    /// Members of this node whose requests wait for their heads.
+    asking: BTreeSet<Did>,
     witnesses: BTreeMap<Did, Witness>,
     tally: Tally,
     offences: Misbehaviour,
@@ -151,6 +155,8 @@ impl Replica {
             verifier,
             recent: BTreeMap::new(),
             own: BTreeMap::new(),
+            answering: BTreeSet::new(),
+            asking: BTreeSet::new(),
             witnesses: BTreeMap::new(),
             tally: Tally::new(),
             offences: Misbehaviour::new(),

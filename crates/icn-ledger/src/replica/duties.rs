@@ -143,7 +143,7 @@ impl Replica {
         if !self.config.accepts {
             return effects;
         }
-        let members: Vec<Did> = self.own.keys().copied().collect();
+        let members: Vec<Did> = self.answering.iter().copied().collect();
         for member in members {
             while let Some((acts, certificates)) = self.acceptable(&member) {
                 let more = self.write(now, member, Post { certificates, ..Post::new(acts) });
@@ -204,8 +204,7 @@ impl Replica {
         if !self.config.accepts {
             return effects;
         }
-        let members: Vec<Did> =
-            self.own.iter().filter(|(_, own)| !own.declined.is_empty()).map(|(did, _)| *did).collect();
+        let members: Vec<Did> = self.answering.iter().copied().collect();
         for member in members {
             let declined = self.own.get_mut(&member).map(|own| std::mem::take(&mut own.declined));
             let mut acts: Vec<Act> = declined
@@ -223,6 +222,10 @@ impl Replica {
                 acts = rest;
             }
         }
+        let own = &self.own;
+        self.answering.retain(|member| {
+            own.get(member).is_some_and(|own| !own.incoming.is_empty() || !own.declined.is_empty())
+        });
         effects
     }
 

@@ -101,6 +101,7 @@ impl Replica {
             return answered(ticket, Err(Refusal::Busy));
         }
         own.waiting.push_back((now, ticket, request));
+        self.asking.insert(author);
         Vec::new()
     }
 
@@ -108,14 +109,16 @@ impl Replica {
     pub(super) fn answer_waiting(&mut self, now: Timestamp) -> Vec<Effect> {
         let patience = self.config.confirm_patience;
         let mut due = Vec::new();
-        for own in self.own.values_mut() {
+        self.asking.retain(|author| {
+            let Some(own) = self.own.get_mut(author) else { return false };
             let is_confirmed = own.is_confirmed;
             while let Some((since, _, _)) = own.waiting.front()
                 && (is_confirmed || now.since(*since) > patience)
             {
                 due.extend(own.waiting.pop_front());
             }
-        }
+            !own.waiting.is_empty()
+        });
         let mut effects = Vec::new();
         for (_, ticket, request) in due {
             let author = request.author;

@@ -174,8 +174,9 @@ impl Replica {
         for (index, act) in post.acts.iter().enumerate() {
             if let Act::Decline { order, .. } = act {
                 let payer = self.order(order).map(|order| order.from);
-                if let Some(own) = payer.and_then(|payer| self.own.get_mut(&payer)) {
+                if let Some((payer, own)) = payer.and_then(|payer| Some((payer, self.own.get_mut(&payer)?))) {
                     own.declined.insert(*order);
+                    self.answering.insert(payer);
                 }
                 continue;
             }
@@ -186,9 +187,10 @@ impl Replica {
             } else {
                 None
             };
-            let own = to.and_then(|to| self.own.get_mut(&to));
-            if let (Some(own), Ok(index)) = (own, u32::try_from(index)) {
+            let own = to.and_then(|to| Some((to, self.own.get_mut(&to)?)));
+            if let (Some((to, own)), Ok(index)) = (own, u32::try_from(index)) {
                 own.incoming.insert(OrderRef { entry: applied.entry.id(), index });
+                self.answering.insert(to);
             }
         }
     }
@@ -230,6 +232,7 @@ impl Replica {
             if let Some(own) = self.own.get_mut(&member) {
                 own.incoming = open;
                 own.declined = declined.collect();
+                self.answering.insert(member);
             }
         }
     }
