@@ -3,6 +3,7 @@
 //! A replica is driven here as `icn-node` drives it (one write for each turn, effects behind it), without the network:
 //! what would be published is dropped.
 
+mod checking;
 mod foreign;
 mod payments;
 mod postgres;

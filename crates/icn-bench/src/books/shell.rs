@@ -13,14 +13,15 @@ use futures::stream::{FuturesOrdered, StreamExt as _};
 use icn_gossip::SignedEntry;
 use icn_identity::{Ed25519Verifier, Keypair};
 use icn_ledger::replica::{
-    Arrived, Checked, Effect, Entries, Event, PostRequest, Posted, Refusal, Replica, ReplicaConfig,
-    SessionId, Write,
+    Checked, Effect, Entries, Event, PostRequest, Posted, Refusal, Replica, ReplicaConfig, SessionId, Write,
 };
 use icn_store::{Batch, Database, StoreError, Table};
 use icn_types::{Did, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::checking;
 
 /// How often a replica looks whether something is due, as in `icn-node`.
 const TICK: Duration = Duration::from_millis(100);
@@ -44,6 +45,8 @@ pub(super) struct Shell {
     /// Keeps the keys that it has decompressed.
     pub(super) verifier: Arc<Ed25519Verifier>,
     inbox: mpsc::UnboundedSender<Event>,
+    /// What is to be checked before the replica hears of it.
+    checks: mpsc::UnboundedSender<checking::Batch>,
     answers: Mutex<HashMap<u64, oneshot::Sender<Result<Posted, Refusal>>>>,
     tickets: AtomicU64,
     durable: watch::Sender<u32>,
@@ -109,14 +112,18 @@ impl Shell {
         let rows = EntryRows::of(database, space);
         let replica = restore(&rows, keys, accepts)?;
         let (inbox, receiver) = mpsc::unbounded_channel();
+        let (checks, batches) = mpsc::unbounded_channel();
+        let verifier: Arc<Ed25519Verifier> = Arc::default();
+        tokio::spawn(checking::run(Arc::clone(&verifier), batches, inbox.clone()));
         let durable = watch::channel(u32::try_from(replica.log().len())?).0;
         let shell = Arc::new(Self {
             node: keys.first().map_or(space, Keypair::did),
             replica: Mutex::new(replica),
             database: database.clone(),
             rows,
-            verifier: Arc::default(),
+            verifier,
             inbox,
+            checks,
             answers: Mutex::default(),
             tickets: AtomicU64::new(1),
             durable,
@@ -297,14 +304,9 @@ impl Shell {
                 self.happen(Event::SessionClosed { session });
             }
             Effect::Check { session, entries, proofs, votes } => {
-                let shell = Arc::clone(self);
                 debug_assert!(proofs.is_empty() && votes.is_empty(), "no load here has forks or witnesses");
-                tokio::task::spawn_blocking(move || {
-                    let check = |entry| Checked::new(entry, shell.verifier.as_ref());
-                    let entries = entries.into_iter().map(check).collect();
-                    let arrived = Arrived { entries, ..Arrived::default() };
-                    shell.happen(Event::Checked { session, arrived });
-                });
+                // Closed only when the loop is.
+                drop(self.checks.send(checking::Batch { session, entries }));
             }
         }
     }
