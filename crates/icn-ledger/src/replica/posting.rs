@@ -150,10 +150,9 @@ impl Replica {
         if self.certificates.is_empty() {
             return Vec::new();
         }
-        let accepted = acts.iter().filter_map(|act| match act {
-            Act::Accept { order } => Some(order.entry),
-            _ => None,
-        });
+        let accepted = acts
+            .iter()
+            .filter_map(|act| if let Act::Accept { order } = act { Some(order.entry) } else { None });
         let entries: BTreeSet<Cid> = accepted.chain(self.books.to_show(author)).collect();
         let known = entries.iter().filter_map(|entry| self.certificates.get(entry));
         known.take(PROOFS_MAX).cloned().collect()
