@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use icn_sim::space::{Planted, STORY_LINES, SpaceOptions, check_space};
 
-/// Of the first 300 federations a few still break a promise (`docs/ledger.md`, *Known weaknesses*): they are to be mended
-/// before this number is raised to 300.
-const SEEDS: u64 = 30;
+/// How many federations an ordinary run takes.
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
