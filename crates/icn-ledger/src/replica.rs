@@ -113,6 +113,8 @@ pub struct Replica {
     fresh: Vec<Cid>,
     /// Certificates that this replica put together.
     certificates: BTreeMap<Cid, Certificate>,
+    /// Entries whose certificate came to light since the last [`Replica::settle`]: followers are told.
+    certified: Vec<Cid>,
     /// Those that may have to be written into an entry.
     assembled: BTreeSet<Cid>,
     /// Entries that a witness could not judge yet.
@@ -165,6 +167,7 @@ impl Replica {
             nodes: BTreeMap::new(),
             fresh: Vec::new(),
             certificates: BTreeMap::new(),
+            certified: Vec::new(),
             assembled: BTreeSet::new(),
             undecided: BTreeSet::new(),
             next_look: Timestamp::default(),
@@ -217,6 +220,7 @@ impl Replica {
         drop(self.admit(checked));
         self.recent.clear();
         self.fresh.clear();
+        self.certified.clear();
         Ok(())
     }
 
@@ -271,6 +275,12 @@ impl Replica {
         self.judge();
         if !self.notes.is_empty() {
             effects.push(Effect::Persist(std::mem::take(&mut self.notes)));
+        }
+        let mut certified = std::mem::take(&mut self.certified);
+        // What is not here yet is told of when it comes.
+        certified.retain(|entry| self.log.contains(entry));
+        if !certified.is_empty() {
+            effects.push(Effect::Changed(certified));
         }
         effects
     }

@@ -11,7 +11,7 @@ mod net;
 
 use icn_gossip::Entry;
 use icn_ledger::replica::{Event, Live, PostRequest, Refusal};
-use icn_ledger::{Act, OrderStatus, Post, SpacePolicy};
+use icn_ledger::{Act, OrderRef, OrderStatus, Post, SpacePolicy};
 use net::{Net, key};
 
 #[test]
@@ -81,6 +81,12 @@ fn witnesses_certify() {
         assert_eq!(node.replica.order(&order).unwrap().status, OrderStatus::Certified);
         assert!(node.replica.order(&order).unwrap().is_final);
     }
+    let told = |net: &Net, n: usize, order: &OrderRef| {
+        net.nodes[n].changed.iter().filter(|entry| **entry == order.entry).count()
+    };
+    for n in 0..4 {
+        assert_eq!(told(&net, n, &order), 2, "followers hear when it is applied and when it is certified");
+    }
     // One of four may fail: three still are a quorum.
     net.split(&[0, 0, 0, 1]);
     let order = net.pay(1, 2, 30).unwrap();
@@ -94,6 +100,9 @@ fn witnesses_certify() {
     net.heal();
     assert_eq!(net.nodes[3].replica.order(&order).unwrap().status, OrderStatus::Certified);
     net.agree();
+    for n in 0..4 {
+        assert!((1..=2).contains(&told(&net, n, &order)), "what comes with its certificate is told once");
+    }
 }
 
 #[test]

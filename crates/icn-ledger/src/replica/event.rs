@@ -227,6 +227,6 @@ pub enum Effect {
         /// Votes, encoded.
         votes: Vec<Vec<u8>>,
     },
-    /// Tells followers that orders changed: entries whose acts concern somebody here.
+    /// Tells followers of entries that were applied, or whose certificate came to light.
     Changed(Vec<Cid>),
 }

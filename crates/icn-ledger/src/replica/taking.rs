@@ -162,10 +162,14 @@ impl Replica {
             own.keys.entry(key.clone()).or_insert((applied.entry.id(), entry.seq));
         }
         self.note_incoming(applied, &post);
+        let told = post.certificates.iter().map(|certificate| certificate.entry);
+        let mut told: Vec<Cid> = told.filter(|entry| !self.is_certified(entry)).collect();
         let item = view::item(&self.log, applied, post);
         if self.books.apply(item).rejudge {
             self.must_rejudge = true;
         }
+        told.retain(|entry| self.is_written(entry));
+        self.certified.extend(told);
         self.fresh.push(applied.entry.id());
     }
 
@@ -287,6 +291,9 @@ impl Replica {
             Counted::New => true,
             Counted::Certified(certificate) => {
                 self.assembled.insert(certificate.entry);
+                if !self.is_written(&certificate.entry) {
+                    self.certified.push(certificate.entry);
+                }
                 self.certificates.insert(certificate.entry, certificate);
                 true
             }

@@ -11,7 +11,7 @@ use icn_ledger::replica::{
     SessionId, Write,
 };
 use icn_ledger::{Act, CreditPolicy, OrderRef, SignedVote, SpacePolicy, VoteRecord};
-use icn_types::{Did, Duration, Timestamp};
+use icn_types::{Cid, Did, Duration, Timestamp};
 
 /// What survives a crash.
 #[derive(Clone, Default)]
@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) replica: Replica,
     pub(crate) disk: Disk,
     pub(crate) group: u8,
+    /// What followers were told, in order.
+    pub(crate) changed: Vec<Cid>,
     sessions: BTreeMap<SessionId, (usize, SessionId)>,
     answers: BTreeMap<u64, Result<Posted, Refusal>>,
 }
@@ -80,6 +82,7 @@ impl Net {
             replica,
             disk,
             group: 0,
+            changed: Vec::new(),
             sessions: BTreeMap::new(),
             answers: BTreeMap::new(),
         });
@@ -306,7 +309,8 @@ impl Net {
                 };
                 self.queue.push_back((n, Event::Checked { session, arrived }));
             }
-            Effect::Verdict { .. } | Effect::Changed(_) => {}
+            Effect::Changed(entries) => self.nodes[n].changed.extend(entries),
+            Effect::Verdict { .. } => {}
         }
     }
 
