@@ -63,6 +63,8 @@ pub(crate) struct Space {
     inbox: mpsc::Sender<Event>,
     /// What reconciliations brought and is not checked yet. A session waits for its answers, so that little stands here.
     checks: mpsc::UnboundedSender<checking::Batch>,
+    /// Live messages that are being checked, in the order in which they came. The network bounds them.
+    heard: mpsc::UnboundedSender<hearing::Checking>,
     stop: CancellationToken,
     tickets: AtomicU64,
     sessions: AtomicU64,
@@ -148,6 +150,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
     let log = LogId { space: root, topic: icn_ledger::LEDGER_TOPIC.parse()? };
     let (inbox, receiver) = mpsc::channel(INBOX_MAX);
     let (checks, batches) = mpsc::unbounded_channel();
+    let (heard, messages) = mpsc::unbounded_channel();
     let space = Arc::new(Space {
         root,
         topic: log.gossip_topic(),
@@ -156,6 +159,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
         replica: Mutex::new(replica),
         inbox,
         checks,
+        heard,
         stop: CancellationToken::new(),
         tickets: AtomicU64::new(1),
         sessions: AtomicU64::new(1),
@@ -165,9 +169,10 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
         outboxes: Mutex::default(),
     });
     node.spaces.open.write().unwrap_or_else(PoisonError::into_inner).insert(root, Arc::clone(&space));
-    let task = task::Task { node: Arc::clone(node), space: Arc::clone(&space), inbox: receiver };
+    let task = task::Task::new(Arc::clone(node), Arc::clone(&space), receiver);
     let checking = tokio::spawn(checking::run(Arc::clone(node), Arc::clone(&space), batches));
-    lock(&node.spaces.tasks).extend([tokio::spawn(task.run()), checking]);
+    let hearing = tokio::spawn(hearing::run(Arc::clone(&space), messages));
+    lock(&node.spaces.tasks).extend([tokio::spawn(task.run()), checking, hearing]);
     node.net.subscribe(&space.topic).await?;
     for peer in node.net.peers().await {
         if let Some(did) = peer.did.filter(|_| peer.topics.contains(&space.topic)) {

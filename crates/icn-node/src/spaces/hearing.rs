@@ -7,6 +7,9 @@ use icn_gossip::{LiveMessage, LogId};
 use icn_ledger::replica::{Checked, Event, Live};
 use icn_net::{PeerId, Verdict, VerdictSender};
 
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
 use super::Space;
 use crate::core::Node;
 
@@ -21,20 +24,42 @@ pub(crate) fn hear_live(node: &Arc<Node>, topic: &str, from: PeerId, data: Bytes
     let (Some(space), Some(from)) = (space, icn_identity::did_of(&from)) else {
         return verdict.send(Verdict::Ignore);
     };
-    let node = Arc::clone(node);
-    tokio::spawn(async move {
-        match read(&node, &space, &data) {
+    let (node, checked) = (Arc::clone(node), Arc::clone(&space));
+    let checking = tokio::spawn(async move {
+        match read(&node, &checked, &data) {
             Ok(message) => {
-                let ticket = space.verdict_ticket(verdict);
-                space.happen(Event::Live { from, ticket, message }).await;
+                let ticket = checked.verdict_ticket(verdict);
+                Some(Event::Live { from, ticket, message })
             }
             Err(error) => {
                 node.metrics.message_refused("space_entry");
                 tracing::debug!(%from, error, "a live message of a space was refused");
                 verdict.send(Verdict::Reject);
+                None
             }
         }
     });
+    // Closed only when the space is.
+    drop(space.heard.send(checking));
+}
+
+/// A live message that is being checked: nothing comes of it when it does not hold.
+pub(super) type Checking = JoinHandle<Option<Event>>;
+
+/// Brings live messages to the replica in the order in which they came, until the space is closed: an entry that overtook
+/// the one before it would wait for it.
+pub(super) async fn run(space: Arc<Space>, mut messages: mpsc::UnboundedReceiver<Checking>) {
+    loop {
+        let checking = tokio::select! {
+            checking = messages.recv() => checking,
+            () = space.stop.cancelled() => return,
+        };
+        let Some(checking) = checking else { return };
+        // A panic while checking is a fault of ours; the message is lost and comes by reconciliation.
+        if let Ok(Some(event)) = checking.await {
+            space.happen(event).await;
+        }
+    }
 }
 
 fn read(node: &Node, space: &Space, data: &[u8]) -> Result<Live, String> {

@@ -37,9 +37,17 @@ pub(super) struct Task {
     pub(super) node: Arc<Node>,
     pub(super) space: Arc<Space>,
     pub(super) inbox: mpsc::Receiver<Event>,
+    publisher: mpsc::UnboundedSender<Bytes>,
 }
 
 impl Task {
+    /// Makes the loop of a space, and starts the task that publishes what it says.
+    pub(super) fn new(node: Arc<Node>, space: Arc<Space>, inbox: mpsc::Receiver<Event>) -> Self {
+        let (publisher, messages) = mpsc::unbounded_channel();
+        tokio::spawn(publish(Arc::clone(&node), space.topic.clone(), messages));
+        Self { node, space, inbox, publisher }
+    }
+
     /// Runs until the space is closed; then carries out what is still on its way.
     pub(super) async fn run(mut self) {
         let mut pipeline = FuturesOrdered::new();
@@ -132,14 +140,8 @@ impl Task {
         match effect {
             // Written already.
             Effect::Persist(_) => {}
-            Effect::Publish(bytes) => {
-                let (node, topic) = (Arc::clone(node), space.topic.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = node.net.publish(&topic, Bytes::from(bytes)).await {
-                        tracing::debug!(topic, error = %error, "an entry was not published: others will ask for it");
-                    }
-                });
-            }
+            // Closed only when the node ends.
+            Effect::Publish(bytes) => drop(self.publisher.send(Bytes::from(bytes))),
             Effect::Verdict { ticket, verdict } => {
                 if let Some(waiting) = lock(&space.verdicts).remove(&ticket) {
                     waiting.send(match verdict {
@@ -168,6 +170,26 @@ impl Task {
                     drop(space.changes.send(entry));
                 }
             }
+        }
+    }
+}
+
+/// Publishes in the order given: an entry that overtook the one before it would wait for it on every node.
+async fn publish(node: Arc<Node>, topic: String, mut messages: mpsc::UnboundedReceiver<Bytes>) {
+    let mut handed = FuturesOrdered::new();
+    loop {
+        let result = tokio::select! {
+            biased;
+            Some(message) = messages.recv() => {
+                // Polled in this order, they reach the network in this order.
+                handed.push_back(node.net.publish(&topic, message));
+                continue;
+            }
+            Some(result) = handed.next() => result,
+            else => return,
+        };
+        if let Err(error) = result {
+            tracing::debug!(topic, error = %error, "an entry was not published: others will ask for it");
         }
     }
 }
