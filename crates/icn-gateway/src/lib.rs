@@ -27,6 +27,7 @@
 //! | `GET`, `POST …/holds` | holds as [`api::books::Order`]; places one |
 //! | `GET …/orders/{ref}`, `POST …/orders/{ref}/{turn}` | [`api::books::Order`]; takes it an [`api::books::OrderTurn`] further |
 //! | `GET`, `POST …/entries`, `POST …/entries/prepare` | [`api::books::EntryView`]; an entry signed elsewhere; its bytes to sign |
+//! | `GET …/events` | one [`api::books::EntryView`] a line (NDJSON) for each entry from now on, and again once it is certified |
 //! | `GET …/forks`, `…/claims`, `…/quarantine`, `…/misbehaviour`, `…/seals` | what shows that the books are right |
 //! | `GET …/verify`, `…/export?format=` | [`api::books::LedgerVerdict`]; the books for other programs |
 //! | `GET /v1/backup` | a tar archive of keystore and data |

@@ -25,7 +25,7 @@ pub(crate) const REFERENCE_BYTES_MAX: usize = 128;
 /// The largest body of a request about entries, in bytes: an entry has at most 64 KiB, and its acts as JSON take more.
 pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
-/// Content type of a job's events: one JSON object a line.
+/// Content type of the events of a job and of a space: one JSON object a line.
 pub const EVENTS_CONTENT_TYPE: &str = "application/x-ndjson";
 
 /// How long a question about this node may take.

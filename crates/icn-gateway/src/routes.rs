@@ -8,6 +8,7 @@ mod node;
 mod receipts;
 mod spaces;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use icn_types::Cid;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +31,8 @@ pub use self::jobs::CancelRequest;
 use crate::api::books::Books;
 use crate::api::{ByteStream, Node, Problem};
 use crate::limits::{
-    ANSWER_TIMEOUT, ENTRY_BYTES_MAX, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX, REFERENCE_BYTES_MAX,
+    ANSWER_TIMEOUT, ENTRY_BYTES_MAX, EVENTS_CONTENT_TYPE, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX,
+    REFERENCE_BYTES_MAX,
 };
 use crate::problem::{Answer, Rejection};
 use crate::{host, token};
@@ -160,11 +163,12 @@ fn fetches() -> Router<Shared> {
         .layer(middleware::from_fn_with_state(FETCH_TIMEOUT, within))
 }
 
-/// Routes that take as long as they take: they move bytes, follow a job or run one.
+/// Routes that take as long as they take: they move bytes, follow a job or the books, or run a job.
 fn transfers() -> Router<Shared> {
     Router::new()
         .route("/content", post(content::add))
         .route("/jobs/{id}/events", get(jobs::events))
+        .route("/spaces/{space}/events", get(ledger::events))
         .route("/receipts/replay", post(receipts::replay))
         .route("/backup", get(node::backup))
         .layer(DefaultBodyLimit::max(RECEIPT_BYTES_MAX))
@@ -238,6 +242,19 @@ fn stream_response(stream: ByteStream, bytes: Option<u64>, content_type: &'stati
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     }
     response
+}
+
+/// Answers with one line of JSON for each value, until the values end or the server does.
+fn events_response<T: Serialize + Send + 'static>(
+    shared: &Shared,
+    values: impl Stream<Item = T> + Send + 'static,
+) -> Response {
+    let lines = values.take_until(shared.closing.clone().cancelled_owned()).filter_map(|value| async move {
+        let mut line = serde_json::to_vec(&value).ok()?;
+        line.push(b'\n');
+        Some(Ok::<_, Infallible>(Bytes::from(line)))
+    });
+    ([(header::CONTENT_TYPE, EVENTS_CONTENT_TYPE)], Body::from_stream(lines)).into_response()
 }
 
 /// The answer to a request that made something.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use futures::TryStreamExt as _;
-use icn_gateway::{Api, ENTRY_BYTES_MAX};
+use icn_gateway::api::books::EntryView;
+use icn_gateway::{Api, ENTRY_BYTES_MAX, EVENTS_CONTENT_TYPE};
 use serde_json::{Value, json};
 use support::books::FakeBooks;
 use support::{FakeNode, did, shared};
@@ -73,6 +74,7 @@ async fn each_route_asks_for_what_it_says() {
     check("GET", "/v1/identities", json!(null), &format!("identities - {usual}")).await;
     check("GET", "/v1/spaces?limit=5", json!(null), "spaces - [null,null,null,false,0,5]").await;
     check("GET", "/v1/spaces/Care%20%2F%20Co", json!(null), "space Care / Co null").await;
+    check("GET", "/v1/spaces/x/events", json!(null), "follow x null").await;
     for plain in ["witnesses", "verify"] {
         check("GET", &format!("/v1/spaces/x/{plain}"), json!(null), &format!("{plain} x null")).await;
     }
@@ -92,6 +94,19 @@ async fn each_route_asks_for_what_it_says() {
     check("POST", "/v1/spaces/x/orders/bafy/capture", json!({ "amount": "3 hours" }), capture).await;
     let decline = r#"decline_request x ["bafy","no"]"#;
     check("POST", "/v1/spaces/x/requests/bafy/decline", json!({ "reason": "no" }), decline).await;
+}
+
+#[tokio::test]
+async fn events_are_one_entry_a_line() {
+    let response = send(api(), "GET", "/v1/spaces/Bakery/events", "").await;
+    assert_eq!(response.headers()["content-type"], EVENTS_CONTENT_TYPE);
+    let body = bytes(response).await;
+    let certified: Vec<bool> = body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice::<EntryView>(line).unwrap().certified)
+        .collect();
+    assert_eq!(certified, [false, true]);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(crate) use self::hold::{HoldCaptureArgs, HoldClaimArgs, HoldCommand, HoldLis
 pub(crate) use self::job::{CancelArgs, JobCommand, JobRunArgs, ListArgs, LogsArgs, WaitArgs};
 pub(crate) use self::ledger::{
     AskArgs, BalanceArgs, EntriesArgs, ExplainArgs, ExportArgs, GiveUpArgs, HistoryArgs, LedgerArgs,
-    LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs,
+    LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs, WatchArgs,
 };
 pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};

@@ -107,7 +107,12 @@ impl Client {
 
     /// Follows a job: its state now, and after each turn.
     pub(crate) async fn follow(&self, id: &str) -> Result<JsonLines<Job>, CliError> {
-        let response = self.checked(self.request(Method::GET, &format!("/v1/jobs/{id}/events"))).await?;
+        self.lines(&format!("/v1/jobs/{id}/events")).await
+    }
+
+    /// Reads an answer that goes on and on.
+    async fn lines<T: DeserializeOwned>(&self, path: &str) -> Result<JsonLines<T>, CliError> {
+        let response = self.checked(self.request(Method::GET, path)).await?;
         Ok(JsonLines::new(self.base.clone(), response))
     }
 

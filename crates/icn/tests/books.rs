@@ -56,6 +56,8 @@ fn what_people_see() {
         ("ledger_requests", "ledger requests --limit 3"),
         ("ledger_history", "ledger history --limit 4 --offset 20"),
         ("ledger_entries", "ledger entries --limit 4"),
+        ("ledger_watch", "ledger watch --count 3"),
+        ("ledger_watch_ended", "ledger watch"),
         ("ledger_hold_place", "ledger hold place bob 5 hours"),
         ("ledger_hold_list", "ledger hold list"),
         ("ledger_hold_list_all", "ledger hold list --all"),

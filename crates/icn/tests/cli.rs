@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 78] = [
+const COMMANDS: [&str; 79] = [
     "",
     "init",
     "node",
@@ -55,6 +55,7 @@ const COMMANDS: [&str; 78] = [
     "ledger return",
     "ledger history",
     "ledger entries",
+    "ledger watch",
     "ledger hold",
     "ledger hold place",
     "ledger hold list",

@@ -12,8 +12,11 @@ mod order;
 mod rule;
 mod space;
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::Stream;
 use icn_types::Page;
 
 pub use self::amount::{Amount, amount_text};
@@ -33,6 +36,9 @@ pub use self::space::{
     OwnMember, Party, Space, SpaceState, WitnessSet,
 };
 use super::{ByteStream, Problem};
+
+/// Entries as they come, and again when they are certified; without end.
+pub type EntryStream = Pin<Box<dyn Stream<Item = EntryView> + Send>>;
 
 /// The common books of a node: its identities, its spaces and their ledgers.
 ///
@@ -103,6 +109,10 @@ pub trait Books: Send + Sync + 'static {
 
     /// Lists entries, newest first by arrival here; with `account`, that author's only.
     async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem>;
+    /// Follows the books from now on: each entry once it is applied and durable here, and again once a quorum of witnesses
+    /// has certified it. The stream ends with the node, and when its reader takes less than comes: the entries that it
+    /// missed are in the list.
+    async fn follow(&self, space: &str) -> Result<EntryStream, Problem>;
     /// Prepares an entry for an author whose key is elsewhere, and gives the canonical bytes to be signed.
     async fn prepare(&self, space: &str, request: PrepareRequest) -> Result<Bytes, Problem>;
     /// Takes the DAG-CBOR bytes of an entry that was signed elsewhere. Durable before it answers.

@@ -1,21 +1,18 @@
 //! Jobs.
 
-use std::convert::Infallible;
-
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
+use axum::http::StatusCode;
+use axum::response::Response;
 use icn_types::Page;
 use serde::{Deserialize, Serialize};
 
 use super::listing::limit_of;
-use super::{Shared, json, optional_json};
+use super::{Shared, events_response, json, optional_json};
 use crate::api::{Bid, Job, JobRequest, Problem, Why};
-use crate::limits::{EVENTS_CONTENT_TYPE, JOB_ID_BYTES_MAX};
+use crate::limits::JOB_ID_BYTES_MAX;
 use crate::problem::Answer;
 
 /// The body of a cancellation; may be left out.
@@ -75,12 +72,7 @@ pub(super) async fn cancel(
 /// Follows a job: one line of JSON now and one after each turn. Ends with the job, or when the node shuts down.
 pub(super) async fn events(State(shared): State<Shared>, id: Id) -> Answer<Response> {
     let turns = shared.node.follow(&known_length(id)?).await?;
-    let lines = turns.take_until(shared.closing.clone().cancelled_owned()).filter_map(|job| async move {
-        let mut line = serde_json::to_vec(&job).ok()?;
-        line.push(b'\n');
-        Some(Ok::<_, Infallible>(Bytes::from(line)))
-    });
-    Ok(([(header::CONTENT_TYPE, EVENTS_CONTENT_TYPE)], Body::from_stream(lines)).into_response())
+    Ok(events_response(&shared, turns))
 }
 
 fn known_length(id: Id) -> Answer<String> {

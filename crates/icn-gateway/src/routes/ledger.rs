@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 use icn_types::Page;
 
 use super::listing::{self, Asked, ExplainQuery, ExportQuery, ListQuery, listing};
-use super::{Created, Shared, SpacePath, created, json, optional_json, space_of, stream_response};
+use super::{
+    Created, Shared, SpacePath, created, events_response, json, optional_json, space_of, stream_response,
+};
 use crate::api::Problem;
 use crate::api::books::{
     AskRequest, Asked as AskedFor, Balance, DebtClaim, EntryView, Explanation, Fork, HoldRequest,
@@ -134,6 +136,12 @@ pub(super) async fn entries(
     part: Asked<ListQuery>,
 ) -> List<EntryView> {
     json(shared.books()?.entries(&space_of(space)?, listing(part)?).await?)
+}
+
+/// Follows the books: one line of JSON for each entry that comes from now on.
+pub(super) async fn events(State(shared): State<Shared>, space: SpacePath) -> Answer<Response> {
+    let entries = shared.books()?.follow(&space_of(space)?).await?;
+    Ok(events_response(&shared, entries))
 }
 
 pub(super) async fn prepare(

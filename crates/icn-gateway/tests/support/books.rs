@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use icn_gateway::api::books::*;
 use icn_gateway::api::{ByteStream, Problem};
-use icn_types::Page;
+use icn_types::{Cid, Page, Timestamp};
 use serde_json::{Value, json};
 
 /// The fake.
@@ -109,6 +109,22 @@ impl Books for FakeBooks {
     }
     async fn entries(&self, space: &str, listing: Listing) -> Got<Page<EntryView>> {
         Err(called("entries", space, part(&listing)))
+    }
+    async fn follow(&self, space: &str) -> Got<EntryStream> {
+        if space != "Bakery" {
+            return Err(called("follow", space, json!(null)));
+        }
+        let entry = |certified| EntryView {
+            id: Cid::of_dag_cbor(b"entry"),
+            author: Party { did: super::did(), nickname: None },
+            seq: 1,
+            at: Timestamp::default(),
+            acts: Vec::new(),
+            certified,
+            sealed_in: None,
+            forked: false,
+        };
+        Ok(futures::stream::iter([entry(false), entry(true)]).boxed())
     }
     async fn prepare(&self, _space: &str, request: PrepareRequest) -> Got<Bytes> {
         Ok(format!("{} acts", request.acts.len()).into())

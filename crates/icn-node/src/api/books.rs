@@ -9,6 +9,7 @@ mod convert;
 mod elsewhere;
 mod export;
 mod find;
+mod follow;
 mod identities;
 mod invitations;
 mod members;
@@ -27,10 +28,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
-    AskRequest, Asked, Balance, Books, DebtClaim, EntryView, Explain, Explanation, Export, Fork, HoldRequest,
-    Invited, JoinRequest, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity, NewInvitation,
-    NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined, RuleRequest, Seal,
-    Space, TurnRequest, WitnessSet, Written,
+    AskRequest, Asked, Balance, Books, DebtClaim, EntryStream, EntryView, Explain, Explanation, Export, Fork,
+    HoldRequest, Invited, JoinRequest, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity,
+    NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined,
+    RuleRequest, Seal, Space, TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -143,6 +144,10 @@ impl Books for BooksFace {
 
     async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem> {
         self.list_entries(space, &part).await
+    }
+
+    async fn follow(&self, space: &str) -> Result<EntryStream, Problem> {
+        self.follow_entries(space)
     }
 
     async fn prepare(&self, space: &str, request: PrepareRequest) -> Result<Bytes, Problem> {

@@ -168,7 +168,7 @@ async fn check(node: &Node, space: Option<Did>, hold: &str, wanted: &Wanted) -> 
             if let Some(answer) = judge(&space, &hold, wanted) {
                 return answer;
             }
-            // What brings a certificate changes no entry: look from time to time as well.
+            // A follower that is too slow misses changes: look from time to time as well.
             drop(tokio::time::timeout(Duration::from_millis(100), changes.recv()).await);
         }
     };

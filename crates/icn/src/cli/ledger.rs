@@ -36,6 +36,7 @@ pub(crate) enum LedgerCommand {
     Return(TurnArgs),
     History(HistoryArgs),
     Entries(EntriesArgs),
+    Watch(WatchArgs),
     /// Set credit aside for somebody, and pay it out
     #[command(subcommand)]
     Hold(HoldCommand),
@@ -276,6 +277,21 @@ pub(crate) struct EntriesArgs {
 
     #[command(flatten)]
     pub(crate) page: PageArgs,
+}
+
+/// Print entries as they come, and again once they are certified
+///
+/// Each line is an entry that this node has checked, applied and written down. With `--json` it is one object a line.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn ledger watch
+  icn ledger watch --count 1
+  icn ledger watch --json | jq -r '.acts[].text'")]
+pub(crate) struct WatchArgs {
+    /// End after so many lines
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
 }
 
 /// Show a member's credit line and where it comes from; stewards can set it

@@ -1,7 +1,7 @@
 //! The routes of common books.
 
 use icn_gateway::api::books::{
-    Invited, JoinRequest, LedgerVerdict, NewIdentity, NewInvitation, NewSpace, Order, OwnIdentity,
+    EntryView, Invited, JoinRequest, LedgerVerdict, NewIdentity, NewInvitation, NewSpace, Order, OwnIdentity,
     RuleRequest, Space, WitnessSet, Written,
 };
 use icn_types::Page;
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Client, Download};
+use super::{Client, Download, JsonLines};
 use crate::error::CliError;
 
 /// The parts of a URL after `?`.
@@ -72,6 +72,11 @@ impl BooksClient {
 
     pub(crate) async fn order(&self, reference: &str) -> Result<Order, CliError> {
         self.get(&format!("orders/{}", escaped(reference)), &Query::new()).await
+    }
+
+    /// Follows the books: each entry from now on, and again once it is certified.
+    pub(crate) async fn follow(&self) -> Result<JsonLines<EntryView>, CliError> {
+        self.client.lines(&format!("{}/events", self.base)).await
     }
 
     pub(crate) async fn verify(&self) -> Result<LedgerVerdict, CliError> {

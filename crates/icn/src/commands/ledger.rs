@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod order;
+mod watch;
 
 use icn_gateway::api::books::{OrderStatus, Rule};
 
@@ -43,6 +44,7 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
             write_rule(context, books, act, None, "unfrozen").await
         }
         LedgerCommand::Entries(args) => audit::entries(context, books, &args).await,
+        LedgerCommand::Watch(args) => watch::watch(context, books, &args).await,
         LedgerCommand::Forks(page) => audit::forks(context, books, page).await,
         LedgerCommand::Claims(page) => audit::claims(context, books, page).await,
         LedgerCommand::Quarantine(page) => audit::quarantine(context, books, page).await,

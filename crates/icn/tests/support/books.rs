@@ -172,6 +172,31 @@ impl FakeBooks {
     }
 }
 
+fn sample_entries() -> Vec<EntryView> {
+    let entry = |seq, acts, sealed_in, certified, forked| EntryView {
+        id: Cid::of_dag_cbor(&[seq]),
+        author: party(1),
+        seq: u64::from(seq),
+        at: at(0),
+        acts,
+        certified,
+        sealed_in,
+        forked,
+    };
+    let act = |kind: &str, text: &str, reason: Option<&str>| JudgedAct {
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        valid: reason.is_none(),
+        reason: reason.map(str::to_owned),
+    };
+    vec![
+        entry(12, vec![act("pay", "pays 2.50 hours to bob", None)], None, true, false),
+        entry(11, vec![act("pay", "pays 90.00 hours to bob", Some("limit exceeded"))], None, false, false),
+        entry(10, vec![act("accept", "takes 1.00 hours of bob", None)], Some(4), true, false),
+        entry(9, vec![act("pay", "pays 1.00 hours to bob", None)], None, false, true),
+    ]
+}
+
 #[async_trait]
 impl Books for FakeBooks {
     async fn identities(&self, part: Listing) -> Result<Page<OwnIdentity>, Problem> {
@@ -412,37 +437,14 @@ impl Books for FakeBooks {
         Ok(order(status, kind, hours(500)))
     }
 
+    async fn follow(&self, space: &str) -> Result<EntryStream, Problem> {
+        self.note_in(space, "follow", json!({}))?;
+        Ok(futures::stream::iter(sample_entries()).boxed())
+    }
+
     async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem> {
         self.note_part(space, "entries", &part)?;
-        let entry = |seq, acts, sealed_in, certified, forked| EntryView {
-            id: Cid::of_dag_cbor(&[seq]),
-            author: party(1),
-            seq: u64::from(seq),
-            at: at(0),
-            acts,
-            certified,
-            sealed_in,
-            forked,
-        };
-        let act = |kind: &str, text: &str, reason: Option<&str>| JudgedAct {
-            kind: kind.to_owned(),
-            text: text.to_owned(),
-            valid: reason.is_none(),
-            reason: reason.map(str::to_owned),
-        };
-        let all = [
-            entry(12, vec![act("pay", "pays 2.50 hours to bob", None)], None, true, false),
-            entry(
-                11,
-                vec![act("pay", "pays 90.00 hours to bob", Some("limit exceeded"))],
-                None,
-                false,
-                false,
-            ),
-            entry(10, vec![act("accept", "takes 1.00 hours of bob", None)], Some(4), true, false),
-            entry(9, vec![act("pay", "pays 1.00 hours to bob", None)], None, false, true),
-        ];
-        Ok(listed(&all, &part))
+        Ok(listed(&sample_entries(), &part))
     }
 
     async fn prepare(&self, _space: &str, _request: PrepareRequest) -> Result<Bytes, Problem> {

@@ -170,7 +170,7 @@ pub(super) fn sealed_in(replica: &Replica, idx: u32) -> Option<u64> {
     line.find(|seal| replica.log().idx(&seal.entry).is_some_and(|seal| seal.0 > idx)).map(|seal| seal.number)
 }
 
-fn entry_view(replica: &Replica, words: &Words, id: &Cid) -> Option<EntryView> {
+pub(super) fn entry_view(replica: &Replica, words: &Words, id: &Cid) -> Option<EntryView> {
     let (entry, post) = read::entry(replica, id)?;
     let idx = replica.log().idx(id)?.0;
     let books = replica.books();

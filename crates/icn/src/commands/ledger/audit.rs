@@ -44,23 +44,27 @@ pub(super) async fn entries(
     })
 }
 
-fn start(cid: &Cid) -> String {
+pub(super) fn start(cid: &Cid) -> String {
     reference_start(&cid.to_string())
 }
 
 /// Says how far others have seen an entry.
 fn seen(entry: &EntryView) -> Cell {
-    let words = match (entry.forked, entry.sealed_in, entry.certified) {
-        (true, _, _) => return Cell::styled("forked", Some(Style::Red)),
+    Cell::styled(seen_word(entry), entry.forked.then_some(Style::Red))
+}
+
+/// The same, as a word.
+pub(super) fn seen_word(entry: &EntryView) -> String {
+    match (entry.forked, entry.sealed_in, entry.certified) {
+        (true, _, _) => "forked".to_owned(),
         (false, Some(number), _) => format!("sealed in {number}"),
         (false, None, true) => "certified".to_owned(),
         (false, None, false) => "-".to_owned(),
-    };
-    words.into()
+    }
 }
 
 /// Says in a line what an entry does, and which of it does not count.
-fn acts(entry: &EntryView) -> String {
+pub(super) fn acts(entry: &EntryView) -> String {
     let words: Vec<String> = entry
         .acts
         .iter()

@@ -1,5 +1,7 @@
 //! Four witnesses: payments are certified, and epochs are sealed.
 
+use serde_json::Value;
+
 use super::{agree, balance, found, join, keeper, until, until_balance, until_status, word};
 use crate::node::{Node, Plan};
 use crate::world::World;
@@ -31,6 +33,7 @@ fn payments_are_certified_and_epochs_sealed() {
         assert!(NAMES.iter().all(|name| members.iter().any(|member| member["nickname"] == *name)), "{space}");
     }
 
+    let watching = nodes[3].begin(&["ledger", "watch", "--json", "--count", "10"]);
     let paid = nodes[0].json(&["ledger", "pay", "bob", "12 hours", "--wait", "certified"]);
     assert_eq!((&paid["final_at"], &paid["final"]), (&"certified".into(), &true.into()));
     // What was received and is certified can be given on.
@@ -44,6 +47,13 @@ fn payments_are_certified_and_epochs_sealed() {
         assert_eq!((word(&last["digest"]).len(), &last["counts"]), (64, &true.into()), "{seals}");
         until_balance(node, "dan", 5_000);
     }
+    // Whoever follows the books sees a payment when it comes, and again when it is certified.
+    let told = watching.ended().code(0).text();
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_told_again = |(place, entry): (usize, &Value)| {
+        entry["certified"] == true && told[..place].iter().any(|before| before["id"] == entry["id"])
+    };
+    assert!(told.iter().enumerate().any(is_told_again), "{told:#?}");
     agree(&nodes);
 
     // Another set takes over once the first has certified it.
