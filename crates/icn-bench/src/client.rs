@@ -4,15 +4,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use icn_gateway::api::{Content, Job, JobRequest, Problem, Status};
 use icn_types::Cid;
 use reqwest::{Method, RequestBuilder, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// How long one request may take, the following of a job included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long an answer that goes on and on may go on.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// Where a running node is: what is used of `node.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -85,21 +88,41 @@ impl Client {
     pub async fn run(&self, request: &JobRequest) -> Result<Job> {
         let submitted: Job =
             read(self.send(Method::POST, "/v1/jobs", |builder| builder.json(request)).await?).await?;
-        let path = format!("/v1/jobs/{}/events", submitted.id);
-        let mut turns = self.send(Method::GET, &path, |builder| builder).await?;
-        let mut line = Vec::new();
-        while let Some(piece) = turns.chunk().await.context("the turns of a job broke off")? {
-            line.extend_from_slice(&piece);
-            while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
-                let rest = line.split_off(end + 1);
-                let turn: Job = serde_json::from_slice(&line).context("a turn of a job is not JSON")?;
-                if turn.status.is_final() {
-                    return Ok(turn);
-                }
-                line = rest;
+        let mut turns = self.lines(&format!("/v1/jobs/{}/events", submitted.id)).await?;
+        while let Some(turn) = turns.next::<Job>().await? {
+            if turn.status.is_final() {
+                return Ok(turn);
             }
         }
         bail!("the turns of `{}` ended before the job", submitted.id)
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses it.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        read(self.send(Method::GET, path, |request| request).await?).await
+    }
+
+    /// Sends JSON and reads JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses it.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        read(self.send(Method::POST, path, |request| request.json(body)).await?).await
+    }
+
+    /// Begins to read an answer that goes on and on.
+    ///
+    /// # Errors
+    ///
+    /// When the node refuses it.
+    pub async fn lines(&self, path: &str) -> Result<Lines> {
+        let response = self.send(Method::GET, path, |request| request.timeout(FOLLOW_TIMEOUT)).await?;
+        Ok(Lines { response, buffer: BytesMut::new() })
     }
 
     /// Reads a receipt.
@@ -126,6 +149,33 @@ impl Client {
         match serde_json::from_slice::<Problem>(&response.bytes().await?) {
             Ok(problem) => bail!("the node refused `{path}`: {}", problem.detail),
             Err(_) => bail!("the node refused `{path}`: {status}"),
+        }
+    }
+}
+
+/// Lines of JSON as they come.
+#[derive(Debug)]
+pub struct Lines {
+    response: Response,
+    buffer: BytesMut,
+}
+
+impl Lines {
+    /// Waits for the next line; nothing when the node ended the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the answer breaks off or a line has another form.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.split_to(end + 1);
+                return serde_json::from_slice(&line).map(Some).context("a line has another form");
+            }
+            match self.response.chunk().await.context("an answer broke off")? {
+                Some(piece) => self.buffer.extend_from_slice(&piece),
+                None => return Ok(None),
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Plan {
 pub struct BooksPlan {
     /// How long each load of payments runs.
     pub load: Duration,
+    /// How long each load of four nodes runs.
+    pub mesh: Duration,
     /// Whether databases of others do the same, where they are installed.
     pub has_peers: bool,
     /// Entries that come from another node.
@@ -69,6 +71,7 @@ impl Plan {
             idle: Duration::from_secs(20),
             books: BooksPlan {
                 load: Duration::from_secs(5),
+                mesh: Duration::from_secs(15),
                 has_peers: true,
                 foreign: 100_000,
                 sets: vec![100_000, 1_000_000],
@@ -90,6 +93,7 @@ impl Plan {
             idle: Duration::from_secs(3),
             books: BooksPlan {
                 load: Duration::from_millis(500),
+                mesh: Duration::from_secs(2),
                 has_peers: true,
                 foreign: 5_000,
                 sets: vec![20_000],

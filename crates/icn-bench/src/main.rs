@@ -79,7 +79,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 14] = [
+const SECTIONS: [Part; 16] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -91,6 +91,8 @@ const SECTIONS: [Part; 14] = [
     Part::within("foreign", books::foreign),
     Part::within("reconcile", books::reconcile),
     Part::within("books-start", books::start),
+    Part::processes("books-mesh", books::propagated),
+    Part::processes("books-witnessed", books::certified),
     Part::processes("files", transfer::measure),
     Part::processes("idle", idle::measure),
     Part::processes("start", start::measure),
@@ -196,6 +198,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let books = BooksPlan {
             load: Duration::from_millis(20),
+            mesh: Duration::from_millis(20),
             has_peers: false,
             foreign: 100,
             sets: vec![6_000],

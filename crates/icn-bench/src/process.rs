@@ -57,6 +57,20 @@ impl Node {
     ///
     /// When it ends or is not ready in time; the error has its log.
     pub fn start(icn: &Path, data_dir: &Path, flags: &[&str]) -> Result<Self> {
+        Self::start_with(icn, data_dir, flags, &[])
+    }
+
+    /// The same, with settings from the environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Node::start`].
+    pub fn start_with(
+        icn: &Path,
+        data_dir: &Path,
+        flags: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let path = data_dir.join("node.json");
         // A node that was killed leaves it behind.
         drop(std::fs::remove_file(&path));
@@ -64,7 +78,8 @@ impl Node {
         command
             .args(["node", "--api", "127.0.0.1:0", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--no-mdns"])
             .args(["--end-with", &std::process::id().to_string()])
-            .args(flags);
+            .args(flags)
+            .envs(settings.iter().copied());
         let begun = Instant::now();
         let mut process = Guard(command.spawn().with_context(|| format!("starting `{}`", icn.display()))?);
         let file = loop {
