@@ -778,6 +778,31 @@ fn dependants_of_a_void_payment_are_judged_again() {
 }
 
 #[test]
+fn what_is_sent_to_somebody_whose_joining_is_void_stays_set_aside() {
+    let mut story = space();
+    let join = |nonce: u64| Act::Join {
+        invitation: Box::new(invitation(None, root(), 10_000 + nonce)),
+        nickname: None,
+    };
+    let joined = story.says(did(23), vec![join(0)]);
+    let paid = story.says(did(2), vec![pay(did(23), 15)]);
+    for n in 1.. {
+        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
+        fork.heads.remove(&did(23));
+        let known: Vec<usize> = (0..joined).collect();
+        let other = fork.says_knowing(did(23), &known, vec![join(n)]);
+        if fork.history.raws[other].id > fork.history.raws[joined].id {
+            continue;
+        }
+        let books = fork.books();
+        assert_eq!(books.verdicts(joined as u32), [no(Reason::Void)]);
+        assert_eq!(books.verdicts(paid as u32), [ROOM]);
+        assert_eq!(books.balance(&did(2), HOURS).available, 5);
+        break;
+    }
+}
+
+#[test]
 fn a_certified_debit_stands_when_its_cover_is_lost() {
     // Small amounts are final at once; member 3 spends one with member 4, and witnesses certify that.
     let mut story = space();

@@ -88,7 +88,9 @@ impl<'a> Judge<'a> {
         if lens.currency(currency).is_none() {
             return Err(Reason::UnknownCurrency);
         }
-        if !lens.is_member(to) {
+        // Whether who has forked its chain ever joined may be decided one way and later the other: what was sent to it stays
+        // set aside, so that its payer does not spend it twice.
+        if !lens.is_member(to) && !self.facts.is_forked(to) {
             return Err(Reason::NotAMember(terms.to));
         }
         if terms.kind == Kind::Request {
