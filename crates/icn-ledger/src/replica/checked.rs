@@ -1,6 +1,6 @@
 //! From a signed entry to one that may be applied: the costly checks, which the shell runs on other threads.
 
-use icn_gossip::{EntryError, SignedEntry, VerifiedEntry};
+use icn_gossip::{EntryError, RawEntry, SignedEntry, VerifiedEntry};
 use icn_identity::Verifier;
 
 use crate::act::{Post, post_of};
@@ -35,7 +35,16 @@ impl Checked {
     ///
     /// [`CheckError`] with the first thing that is not right.
     pub fn new(signed: SignedEntry, verifier: &dyn Verifier) -> Result<Self, CheckError> {
-        let entry = signed.check()?.verify(verifier)?;
+        Self::verify(signed.check()?, verifier)
+    }
+
+    /// Checks what is left to check of an entry whose form was checked.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckError`] with the first thing that is not right.
+    pub fn verify(raw: RawEntry, verifier: &dyn Verifier) -> Result<Self, CheckError> {
+        let entry = raw.verify(verifier)?;
         let post = post_of(entry.entry())?;
         post.check_signatures(entry.entry(), verifier)?;
         Ok(Self { entry, post })

@@ -2,6 +2,8 @@
 //!
 //! The order is kept: entries come in causal order, and a batch that overtook another would wait for its past, or be
 //! dropped and asked for again.
+//!
+//! After a partition every neighbour brings the same entries. What the log has by then is not checked again.
 
 use std::sync::Arc;
 
@@ -29,31 +31,38 @@ pub(super) async fn run(node: Arc<Node>, space: Arc<Space>, mut batches: mpsc::U
         };
         let Some(batch) = batch else { return };
         let session = batch.session;
-        let checking = Arc::clone(&node);
-        let arrived = tokio::task::spawn_blocking(move || check(&checking, batch)).await;
+        let (checking, of) = (Arc::clone(&node), Arc::clone(&space));
+        let arrived = tokio::task::spawn_blocking(move || check(&checking, &of, batch)).await;
         // A panic while checking is a fault of ours; the session goes on without what it brought.
         space.happen(Event::Checked { session, arrived: arrived.unwrap_or_default() }).await;
     }
 }
 
-fn check(node: &Node, batch: Batch) -> Arrived {
+fn check(node: &Node, space: &Space, batch: Batch) -> Arrived {
     let verifier = &node.verifier;
     Arrived {
-        entries: check_entries(node, batch.entries),
+        entries: check_entries(node, space, &batch.entries),
         proofs: batch.proofs.into_iter().filter(|proof| proof.check(verifier).is_ok()).collect(),
         votes: batch.votes.iter().filter_map(|vote| Space::read_vote(vote, verifier)).collect(),
     }
 }
 
-/// Checks entries on all processors, and gives them back in their order.
-fn check_entries(node: &Node, entries: Vec<SignedEntry>) -> Vec<Result<Checked, CheckError>> {
+/// Checks entries on all processors, and gives those that are new back in their order.
+fn check_entries(node: &Node, space: &Space, entries: &[SignedEntry]) -> Vec<Result<Checked, CheckError>> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let part = entries.len().div_ceil(threads).max(16);
-    let check = |part: &[SignedEntry]| -> Vec<Result<Checked, CheckError>> {
-        part.iter().map(|entry| Checked::new(entry.clone(), &node.verifier)).collect()
-    };
     std::thread::scope(|scope| {
-        let parts: Vec<_> = entries.chunks(part).map(|part| scope.spawn(move || check(part))).collect();
+        let check = |part| scope.spawn(move || check_part(node, space, part));
+        let parts: Vec<_> = entries.chunks(part).map(check).collect();
         parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
     })
+}
+
+fn check_part(node: &Node, space: &Space, part: &[SignedEntry]) -> Vec<Result<Checked, CheckError>> {
+    let mut raw: Vec<_> = part.iter().map(|entry| entry.clone().check()).collect();
+    {
+        let replica = space.replica();
+        raw.retain(|raw| !raw.as_ref().is_ok_and(|raw| replica.log().contains(&raw.id())));
+    }
+    raw.into_iter().map(|raw| Checked::verify(raw?, &node.verifier)).collect()
 }
