@@ -9,13 +9,15 @@ use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, kad, mdns, noise, ping, tcp, yamux,
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, kad, mdns, noise, ping, quic, tcp,
+    yamux,
 };
 
 use crate::config::Config;
 use crate::direct::{self, DirectCodec};
 use crate::error::NetError;
 use crate::gossip::{self, Gossip};
+use crate::hangup::{Quic, Ringing};
 use crate::records::Records;
 use crate::sync::Inbound;
 
@@ -56,18 +58,24 @@ pub(crate) struct Mesh {
 }
 
 /// Builds the swarm over QUIC, TCP and WebSocket.
-pub(crate) async fn swarm(config: &Config, inbound: Inbound) -> Result<Swarm<Mesh>, NetError> {
+pub(crate) async fn swarm(
+    config: &Config,
+    inbound: Inbound,
+    ringing: Ringing,
+) -> Result<Swarm<Mesh>, NetError> {
     let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
     let mesh = Mesh::new(config, inbound)?;
     let swarm = SwarmBuilder::with_existing_identity(config.keypair.clone())
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| setup(&error))?
-        .with_quic_config(|mut quic| {
+        .with_other_transport(|keypair| {
+            let mut quic = quic::Config::new(keypair);
             quic.max_idle_timeout = QUIC_IDLE_TIMEOUT_MS;
             quic.keep_alive_interval = QUIC_KEEP_ALIVE;
-            quic
+            Quic::new(quic, ringing)
         })
+        .map_err(|never| match never {})?
         .with_dns()
         .map_err(|error| setup(&error))?
         .with_websocket(noise::Config::new, yamux::Config::default)

@@ -22,7 +22,7 @@ pub struct Config {
     pub keypair: Keypair,
     /// Addresses to listen on, such as `/ip4/0.0.0.0/udp/7100/quic-v1`; port 0 lets the system choose.
     pub listen: Vec<Multiaddr>,
-    /// Bootstrap peers, with or without `/p2p/<peer_id>`. Dialled again, with growing pauses, for ever.
+    /// Bootstrap peers, with or without `/p2p/<peer_id>`. Dialled again for ever.
     pub peers: Vec<Multiaddr>,
     /// Addresses remembered from an earlier run ([`crate::Handle::known_addresses`]).
     pub known_peers: Vec<(PeerId, Vec<Multiaddr>)>,

@@ -19,6 +19,7 @@ use crate::error::{NetError, RequestError};
 use crate::event::{Event, Judged, Replied, Verdict};
 use crate::gossip::{self, TopicFilter, Waiting};
 use crate::handle::{Answer, Command};
+use crate::hangup::Ringing;
 use crate::records::RecordCheck;
 use crate::shared::Shared;
 use crate::start::released;
@@ -28,6 +29,7 @@ mod dht;
 mod dial;
 mod direct;
 mod events;
+mod redial;
 
 use blame::Blame;
 use dht::{Checked, Query};
@@ -48,6 +50,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Driver {
     swarm: Swarm<Mesh>,
+    /// Its dials under way.
+    ringing: Ringing,
     config: Config,
     shared: Arc<Shared>,
     exchange: Arc<Exchange>,
@@ -80,6 +84,7 @@ impl Driver {
     #[expect(clippy::too_many_arguments, reason = "called once; each is a part that `start` has made")]
     pub(crate) fn new(
         swarm: Swarm<Mesh>,
+        ringing: Ringing,
         config: Config,
         shared: Arc<Shared>,
         exchange: Arc<Exchange>,
@@ -92,6 +97,7 @@ impl Driver {
             topics: TopicFilter::new(&config),
             dials: Dials::new(&config),
             swarm,
+            ringing,
             config,
             shared,
             exchange,
@@ -172,7 +178,11 @@ impl Driver {
             Command::Request { peer, data, answer } => self.request(peer, data, answer),
             Command::Connect { peer, answer } => self.connect(peer, answer),
             Command::Dial { address, answer } => self.dial(address, answer),
-            Command::Disconnect { peer } => drop(self.swarm.disconnect_peer_id(peer)),
+            Command::Disconnect { peer } => {
+                self.dials.redials.find(&peer);
+                // An error says that it has left already.
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
             Command::Provide { key, answer } => give(answer, self.provide(&key)),
             Command::FindProviders { key, answer } => self.find_providers(&key, answer),
             Command::PutRecord { key, value, answer } => give(answer, self.put_record(&key, value)),

@@ -22,6 +22,7 @@ mod event;
 mod frame;
 mod gossip;
 mod handle;
+mod hangup;
 mod limits;
 mod metrics;
 mod outbound;

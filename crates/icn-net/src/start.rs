@@ -22,6 +22,7 @@ use crate::error::NetError;
 use crate::event::Event;
 use crate::gossip;
 use crate::handle::Handle;
+use crate::hangup::Ringing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
@@ -50,7 +51,8 @@ pub async fn start(
     metrics: Metrics,
 ) -> Result<(Handle, mpsc::Receiver<Event>), NetError> {
     let (inbound, opened) = Inbound::new(metrics.clone());
-    let mut swarm = behaviour::swarm(&config, inbound).await?;
+    let ringing = Ringing::default();
+    let mut swarm = behaviour::swarm(&config, inbound, ringing.clone()).await?;
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;
     }
@@ -93,7 +95,8 @@ pub async fn start(
         records: Arc::clone(&records),
         refusal: config.refusal.clone(),
     };
-    let driver = Driver::new(swarm, config, shared, exchange, records, command_rx, events, acceptors);
+    let driver =
+        Driver::new(swarm, ringing, config, shared, exchange, records, command_rx, events, acceptors);
     tokio::spawn(driver.run(early));
     Ok((handle, event_rx))
 }

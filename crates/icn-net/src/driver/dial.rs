@@ -1,22 +1,27 @@
 //! Whom to dial, and when again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
 
+use super::redial::Redials;
 use super::{Driver, give};
 use crate::behaviour::peer_of;
 use crate::config::Config;
 use crate::error::NetError;
 use crate::handle::Answer;
+use crate::start::with_peer;
 
-/// The pause before a bootstrap peer is dialled again: it doubles from the first to the last. The last is short, because a
-/// cable that was plugged in again should be noticed while somebody still looks at it, and a dial costs one packet.
+/// The pause before an address of the operator's that names no peer is dialled again: it doubles from the first to the
+/// last.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Somebody who waits for a peer waits so long for one dial, however often it is begun anew.
+const DIAL_TIME: Duration = Duration::from_secs(5);
 /// Peers of an earlier run that are dialled at start.
 const KNOWN_MAX: usize = 32;
 /// A node without any peer tries those that it knows again after so long.
@@ -27,19 +32,20 @@ const ATTEMPTS_MAX: usize = 1_024;
 type Waiter = Answer<Result<PeerId, NetError>>;
 
 /// Somebody waits for a peer to be connected.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Attempt {
+    since: Instant,
     waiters: Vec<Waiter>,
     /// Whether the DHT was asked for addresses.
     looked_up: bool,
     last_error: Option<String>,
 }
 
-/// One of the peers that the operator named.
+/// An address that the operator gave without saying who is there.
 #[derive(Debug)]
 struct Bootstrap {
     address: Multiaddr,
-    /// Who answers there: named in the address, or learnt.
+    /// Who answered there.
     peer: Option<PeerId>,
     pause: Duration,
     next: Instant,
@@ -52,25 +58,29 @@ pub(super) struct Dials {
     by_peer: HashMap<PeerId, Attempt>,
     by_connection: HashMap<ConnectionId, Vec<Waiter>>,
     bootstrap: Vec<Bootstrap>,
+    pub(super) redials: Redials,
     lonely_since: Instant,
 }
 
 impl Dials {
     pub(super) fn new(config: &Config) -> Self {
         let now = Instant::now();
-        let bootstrap = config.peers.iter().map(|address| Bootstrap {
-            peer: peer_of(address),
-            address: address.clone(),
-            pause: PAUSE_MIN,
-            next: now,
-            dialling: None,
-        });
-        Self {
-            by_peer: HashMap::new(),
-            by_connection: HashMap::new(),
-            bootstrap: bootstrap.collect(),
-            lonely_since: now,
+        let me = config.keypair.public().to_peer_id();
+        let (mut bootstrap, mut redials) = (Vec::new(), Redials::default());
+        for address in config.peers.iter().cloned() {
+            match peer_of(&address) {
+                Some(peer) if peer == me => {}
+                Some(peer) => redials.name(now, peer, address),
+                None => bootstrap.push(Bootstrap {
+                    address,
+                    peer: None,
+                    pause: PAUSE_MIN,
+                    next: now,
+                    dialling: None,
+                }),
+            }
         }
+        Self { by_peer: HashMap::new(), by_connection: HashMap::new(), bootstrap, redials, lonely_since: now }
     }
 }
 
@@ -86,7 +96,9 @@ impl Driver {
         if self.dials.by_peer.len() >= ATTEMPTS_MAX && !self.dials.by_peer.contains_key(&peer) {
             return give(answer, Err(NetError::Full("list of peers to dial")));
         }
-        let attempt = self.dials.by_peer.entry(peer).or_default();
+        let fresh =
+            || Attempt { since: Instant::now(), waiters: Vec::new(), looked_up: false, last_error: None };
+        let attempt = self.dials.by_peer.entry(peer).or_insert_with(fresh);
         attempt.waiters.push(answer);
         if attempt.waiters.len() == 1 {
             self.dial_peer(peer);
@@ -94,9 +106,8 @@ impl Driver {
     }
 
     pub(super) fn dial_peer(&mut self, peer: PeerId) {
-        let addresses = self.shared.with_book(|book| book.addresses(&peer));
         let options = DialOpts::peer_id(peer)
-            .addresses(addresses)
+            .addresses(self.addresses(peer))
             .extend_addresses_through_behaviour()
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .build();
@@ -105,6 +116,13 @@ impl Driver {
             Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
             Err(error) => self.on_dial_failed(Some(peer), None, &error),
         }
+    }
+
+    /// Lists the addresses in the book as the library writes them. Written otherwise, one address would be dialled twice at
+    /// once, and the second connection would end as soon as the other side has it, like that of a process that has ended.
+    fn addresses(&self, peer: PeerId) -> Vec<Multiaddr> {
+        let bare = self.shared.with_book(|book| book.addresses(&peer));
+        bare.into_iter().map(|address| with_peer(address, peer)).collect()
     }
 
     /// Connects to an address.
@@ -140,20 +158,27 @@ impl Driver {
         }
     }
 
-    /// Dials the bootstrap peers that are not connected and whose pause is over.
+    /// Dials whoever is to be connected, is not, and whose pause is over.
     pub(super) fn redial(&mut self, now: Instant) {
-        let shared = &self.shared;
+        let shared = Arc::clone(&self.shared);
+        let is_connected = |peer: &PeerId| shared.is_connected(*peer);
+        let stretch = || rand::random_range(0.8..1.2);
+        for (peer, addresses) in self.dials.redials.due(now, is_connected, stretch) {
+            self.dial_anew(peer, addresses);
+        }
         let mut due = Vec::new();
+        let redials = &self.dials.redials;
         for (place, bootstrap) in self.dials.bootstrap.iter_mut().enumerate() {
-            let is_connected = bootstrap.peer.is_some_and(|peer| shared.is_connected(peer));
-            if is_connected {
+            // Who answered there and fell silent is dialled by name.
+            let is_known = bootstrap.peer.is_some_and(|peer| is_connected(&peer) || redials.contains(&peer));
+            if is_known {
                 bootstrap.pause = PAUSE_MIN;
                 bootstrap.next = now;
             } else if bootstrap.dialling.is_none()
                 && now >= bootstrap.next
                 && bootstrap.peer != Some(shared.peer_id)
             {
-                bootstrap.next = now + bootstrap.pause.mul_f64(rand::random_range(0.8..1.2));
+                bootstrap.next = now + bootstrap.pause.mul_f64(stretch());
                 bootstrap.pause = (bootstrap.pause * 2).min(PAUSE_MAX);
                 due.push((place, bootstrap.address.clone()));
             }
@@ -171,16 +196,25 @@ impl Driver {
         }
     }
 
+    /// Dials a peer in place of the dials to it that are under way: what they wait for may have been lost long ago.
+    fn dial_anew(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>) {
+        if self.swarm.is_connected(&peer) {
+            return;
+        }
+        // Not connected: this ends dials only.
+        let _ = self.swarm.disconnect_peer_id(peer);
+        if self.dials.by_peer.contains_key(&peer) {
+            addresses.extend(self.addresses(peer));
+        }
+        let options =
+            DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(addresses).build();
+        if let Err(error) = self.swarm.dial(options) {
+            tracing::debug!(%peer, %error, "a peer cannot be dialled again");
+        }
+    }
+
     fn dial_bootstrap(&mut self, place: usize, address: Multiaddr) {
-        // A named peer that is connected is not dialled; an unnamed address cannot be told from others.
-        let options = match peer_of(&address) {
-            // Another address of the same peer may be dialling in vain: it must not keep this one from its turn.
-            Some(peer) => DialOpts::peer_id(peer)
-                .condition(PeerCondition::Disconnected)
-                .addresses(vec![address])
-                .build(),
-            None => DialOpts::unknown_peer_id().address(address).build(),
-        };
+        let options = DialOpts::unknown_peer_id().address(address).build();
         let id = options.connection_id();
         if self.swarm.dial(options).is_ok()
             && let Some(bootstrap) = self.dials.bootstrap.get_mut(place)
@@ -190,6 +224,8 @@ impl Driver {
     }
 
     pub(super) fn on_dialled(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.ringing.hang_up(peer);
+        self.dials.redials.find(&peer);
         for bootstrap in &mut self.dials.bootstrap {
             if bootstrap.dialling == Some(connection) {
                 bootstrap.dialling = None;
@@ -221,8 +257,16 @@ impl Driver {
             }
         }
         let Some(peer) = peer else { return };
+        let is_replaced = matches!(error, DialError::Aborted);
+        if !is_replaced {
+            self.dials.redials.fail(&peer);
+        }
         let Some(attempt) = self.dials.by_peer.get_mut(&peer) else { return };
-        attempt.last_error = Some(error.to_string());
+        if is_replaced && attempt.since.elapsed() < DIAL_TIME {
+            return;
+        }
+        attempt.last_error =
+            Some(if is_replaced { "it does not answer".to_owned() } else { error.to_string() });
         let is_first = !std::mem::replace(&mut attempt.looked_up, true);
         if !is_first || !self.look_up(peer) {
             self.give_up(peer);

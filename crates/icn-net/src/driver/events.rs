@@ -33,8 +33,7 @@ impl Driver {
                 self.on_connected(peer_id, connection_id, &endpoint);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
-                let is_lost = matches!(cause, Some(ConnectionError::IO(_)));
-                self.on_closed(peer_id, connection_id, num_established, is_lost);
+                self.on_closed(peer_id, connection_id, num_established, cause.as_ref());
             }
             SwarmEvent::OutgoingConnectionError { peer_id, connection_id, error } => {
                 if matches!(error, DialError::Denied { .. }) {
@@ -152,7 +151,8 @@ impl Driver {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32, is_lost: bool) {
+    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32, cause: Option<&ConnectionError>) {
+        let is_lost = matches!(cause, Some(ConnectionError::IO(_)));
         let other = self.shared.with_peers(|peers| {
             let others = &peers.get(&peer)?.connections;
             others.iter().find(|other| other.id != id).map(|other| other.address.clone())
@@ -162,22 +162,30 @@ impl Driver {
         if let (true, Some(address)) = (is_lost && left > 0, other) {
             self.start_over(peer, &address);
         }
-        let count = self.shared.with_peers(|peers| {
-            if let Some(state) = peers.get_mut(&peer) {
-                state.connections.retain(|connection| connection.id != id);
-            }
+        let (closed, count) = self.shared.with_peers(|peers| {
+            let closed = peers.get_mut(&peer).and_then(|state| {
+                let place = state.connections.iter().position(|connection| connection.id == id)?;
+                Some(state.connections.remove(place))
+            });
             if left == 0 {
                 peers.remove(&peer);
             }
-            peers.len()
+            (closed, peers.len())
         });
         if left == 0 {
             self.shared.metrics.sessions(count);
             self.shared.limits.left(peer);
             self.exchange.disconnected(peer);
             self.notify(Event::PeerDisconnected { peer });
-            if let Some(address) = self.again.remove(&peer) {
+            let now = Instant::now();
+            let again = self.again.remove(&peer);
+            if let Some(closed) = closed.filter(|_| again.is_some() || cause.is_some_and(is_silence)) {
+                let address = again.clone().unwrap_or(closed.address);
+                self.dials.redials.lose(now, peer, address, now.duration_since(closed.since));
+            }
+            if let Some(address) = again {
                 self.shared.with_book(|book| book.add(peer, vec![address]));
+                self.dials.redials.begin(now, &peer);
                 self.dial_peer(peer);
             }
         }
@@ -224,5 +232,18 @@ impl Driver {
     fn on_expired(&mut self, address: Multiaddr) {
         let address = with_peer(address, self.shared.peer_id);
         self.shared.listen.write().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != address);
+    }
+}
+
+/// Tells whether a connection ended without a goodbye: the peer, or the way to it, is gone.
+///
+/// The library keeps the kind of the end to itself; its text is that of quinn or of the operating system.
+fn is_silence(cause: &ConnectionError) -> bool {
+    match cause {
+        ConnectionError::IO(error) => {
+            let text = error.to_string();
+            text.contains("timed out") || text.contains("reset by peer")
+        }
+        ConnectionError::KeepAliveTimeout => false,
     }
 }

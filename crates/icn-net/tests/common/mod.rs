@@ -1,6 +1,7 @@
 //! Nodes for tests: real swarms over loopback sockets, in one process.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod cable;
 pub(crate) mod stranger;
 
 use std::collections::HashMap;
