@@ -13,7 +13,7 @@ use crate::world::{LOOK, World};
 /// How long the cable is out, unless `ICN_E2E_PARTITION_SECONDS` says otherwise.
 const PARTITION_SECONDS: u64 = 10;
 /// How long after the cable is back all books shall be the same: asked of a run that sets the length of the partition.
-/// The ordinary run, beside whatever else the machine does, is given more.
+/// The ordinary run, beside whatever else the machine does, is given twice as long.
 const HEALED_WITHIN: Duration = Duration::from_secs(5);
 const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dan", "eve"];
 
@@ -36,6 +36,19 @@ fn pay_on(node: &Node, payer: usize, stop: &AtomicBool) -> Paid {
 
 fn digest(node: &Node) -> Value {
     node.json(&["ledger", "verify"])["digest"].clone()
+}
+
+/// Runs a command for all nodes at once: one after another they would take most of the time that is measured.
+fn ask(nodes: &[&Node], line: &[&str]) -> Vec<Value> {
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = nodes.iter().map(|node| scope.spawn(|| node.json(line))).collect();
+        asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+    })
+}
+
+/// Tells whether all nodes say the same.
+fn same(answers: &[Value], key: &str) -> bool {
+    answers.iter().all(|answer| answer[key] == answers[0][key])
 }
 
 #[test]
@@ -79,20 +92,29 @@ fn both_sides_of_a_partition_pay_and_then_agree() {
 
     network.heal();
     let healed = Instant::now();
-    let verdict = loop {
-        let all: Vec<Value> = nodes.iter().map(|node| node.json(&["ledger", "verify"])).collect();
-        if all.iter().all(|verdict| verdict["digest"] == all[0]["digest"]) {
-            break all[0].clone();
-        }
+    let (took, verdict) = loop {
+        // A verification reads everything again, and is not begun in vain.
+        let shown = ask(&nodes, &["space", "show"]);
         let took = healed.elapsed();
-        let entries: Vec<&Value> = all.iter().map(|verdict| &verdict["entries"]).collect();
+        if same(&shown, "entries") {
+            // With the same entries these were the books at that time; that they hold is known at the end.
+            let verdicts = ask(&nodes, &["ledger", "verify"]);
+            if same(&verdicts, "digest") && verdicts[0]["entries"] == shown[0]["entries"] {
+                break (took, verdicts[0].clone());
+            }
+        }
+        let entries: Vec<&Value> = shown.iter().map(|space| &space["entries"]).collect();
         assert!(took < HEALED_WITHIN * 6, "after {took:?} the books still differ: {entries:?}");
         std::thread::sleep(LOOK);
     };
-    let took = healed.elapsed();
-    eprintln!("{} entries; the same books {took:?} after {seconds} s of partition", verdict["entries"]);
+    eprintln!(
+        "{} entries; the same books {took:?} after {seconds} s of partition, verified after {:?}",
+        verdict["entries"],
+        healed.elapsed()
+    );
     let is_measured = std::env::var_os("ICN_E2E_PARTITION_SECONDS").is_some();
-    assert!(!is_measured || took <= HEALED_WITHIN, "it took {took:?} until all had the same books");
+    let within = if is_measured { HEALED_WITHIN } else { HEALED_WITHIN * 2 };
+    assert!(took <= within, "it took {took:?} until all had the same books");
     assert_sound(&verdict);
     assert_eq!((&verdict["forks"], &verdict["claims"]), (&0.into(), &0.into()), "{verdict}");
 
