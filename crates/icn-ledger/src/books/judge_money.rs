@@ -90,7 +90,7 @@ impl<'a> Judge<'a> {
         }
         // Whether who has forked its chain ever joined may be decided one way and later the other: what was sent to it stays
         // set aside, so that its payer does not spend it twice.
-        if !lens.is_member(to) && !self.facts.is_forked(to) {
+        if !lens.is_member(to) && !self.has_seen_branch_of(to) {
             return Err(Reason::NotAMember(terms.to));
         }
         if terms.kind == Kind::Request {
@@ -122,6 +122,12 @@ impl<'a> Judge<'a> {
             self.put_order(number, request);
         }
         Ok(())
+    }
+
+    /// Tells whether the entry's past has an entry at a forked place of somebody's chain, or one behind it.
+    fn has_seen_branch_of(&self, author: u32) -> bool {
+        let mut branches = self.facts.places_of(author).flat_map(|(_, place)| &place.branches);
+        branches.any(|idx| self.state.branch_events.get(idx).is_some_and(|event| self.view.contains(*event)))
     }
 
     fn open_request(&self, request: &OrderRef, to: u32, currency: u32) -> Result<(u32, Order), Reason> {
