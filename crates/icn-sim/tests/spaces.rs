@@ -123,3 +123,18 @@ fn writing_without_asking_the_books_is_noticed() {
 fn believing_any_certificate_is_noticed() {
     found_within(Planted::AnyCertificate, 1_000);
 }
+
+#[test]
+fn accepting_what_no_quorum_has_seen_is_noticed() {
+    found_within(Planted::AcceptUncertified, 1_000);
+}
+
+#[test]
+fn a_node_that_never_reconciles_is_noticed() {
+    found_within(Planted::DeafToSync, 100);
+}
+
+#[test]
+fn sessions_that_break_without_a_word_are_noticed() {
+    found_within(Planted::SilentBreaks, 100);
+}
