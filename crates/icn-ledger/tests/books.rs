@@ -9,7 +9,7 @@ use icn_ledger::{
     Act, Books, CreditPolicy, Finality, ForkRule, Item, OrderRef, OrderStatus, Post, Reason, SpacePolicy,
     Tier, Verdict, derived_id,
 };
-use icn_types::{Cid, Timestamp};
+use icn_types::{Cid, Did, Timestamp};
 use serde_bytes::ByteBuf;
 
 const ROOM: Verdict = Verdict::Valid;
@@ -746,6 +746,28 @@ fn a_fork_stops_its_author_until_a_steward_lifts_it() {
     assert!(books.forks()[0].is_lifted && !books.is_forked(&did(2)));
 }
 
+/// The story in which the author has signed another entry behind `first`, with a lower id than `loser`, which stands there.
+fn losing(story: &Story, author: Did, first: usize, loser: usize) -> Story {
+    let mut amount = 0;
+    loop {
+        amount += 1;
+        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
+        fork.heads.insert(author, first);
+        let other = fork.says_knowing(author, &[first], vec![pay(did(5), amount)]);
+        if fork.history.order(other, 0).entry < fork.history.order(loser, 0).entry {
+            return fork;
+        }
+    }
+}
+
+/// Who claims how much from whom.
+fn claims(books: &Books) -> Vec<(Did, Did, i64)> {
+    let mut claims: Vec<_> =
+        books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
+    claims.sort();
+    claims
+}
+
 #[test]
 fn dependants_of_a_void_payment_are_judged_again() {
     // B-51: member 3 spends what member 2 paid on a branch that loses.
@@ -756,25 +778,13 @@ fn dependants_of_a_void_payment_are_judged_again() {
     let taken = story.says(did(4), vec![accept(story.history.order(spent, 1)), pay(did(5), 40)]);
     assert!(story.books().is_valid(taken as u32));
     // Another entry at its place, with a lower id.
-    for n in 0.. {
-        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
-        fork.heads.insert(did(2), first);
-        let other = fork.says_knowing(did(2), &[first], vec![pay(did(5), 1 + n)]);
-        if fork.history.raws[other].id > fork.history.raws[paid].id {
-            continue;
-        }
-        let books = fork.books();
-        assert_eq!(books.verdicts(paid as u32), [no(Reason::Void)]);
-        assert_eq!(books.verdicts(spent as u32), [no(Reason::OrderVoid), no(Reason::Uncovered)]);
-        assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid), no(Reason::Uncovered)]);
-        let mut claims: Vec<_> =
-            books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
-        claims.sort();
-        assert_eq!(claims, [(did(3), did(2), 15), (did(4), did(3), 30)]);
-        assert_eq!(balances(&books), [0; 5]);
-        assert!(!books.quarantine(0, 10).is_empty());
-        break;
-    }
+    let books = losing(&story, did(2), first, paid).books();
+    assert_eq!(books.verdicts(paid as u32), [no(Reason::Void)]);
+    assert_eq!(books.verdicts(spent as u32), [no(Reason::OrderVoid), no(Reason::Uncovered)]);
+    assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid), no(Reason::Uncovered)]);
+    assert_eq!(claims(&books), [(did(3), did(2), 15), (did(4), did(3), 30)]);
+    assert_eq!(balances(&books), [0; 5]);
+    assert!(!books.quarantine(0, 10).is_empty());
 }
 
 #[test]
@@ -816,29 +826,17 @@ fn a_certified_debit_stands_when_its_cover_is_lost() {
     let mut certified = Story { history: story.history.clone(), heads: story.heads.clone() };
     certified.certify(did(4), spent, 1, &[root()]);
     for (is_certified, story) in [(false, story), (true, certified)] {
-        for n in 0.. {
-            let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
-            fork.heads.insert(did(2), first);
-            let other = fork.says_knowing(did(2), &[first], vec![pay(did(5), 1 + n)]);
-            if fork.history.raws[other].id > fork.history.raws[paid].id {
-                continue;
-            }
-            let books = fork.books();
-            let spending = if is_certified { ROOM } else { no(Reason::Uncovered) };
-            assert_eq!(books.verdicts(spent as u32), [no(Reason::OrderVoid), spending]);
-            assert_eq!(books.is_valid(taken as u32), is_certified);
-            let mut claims: Vec<_> =
-                books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
-            claims.sort();
-            let of_third = (did(3), did(2), 15);
-            let expected = if is_certified { vec![of_third] } else { vec![of_third, (did(4), did(3), 30)] };
-            assert_eq!(claims, expected);
-            // The loss is that of whoever took what is void: its account goes below its line by so much.
-            let available = if is_certified { -10 } else { 20 };
-            assert_eq!(books.balance(&did(3), HOURS).available, available);
-            assert!(books.check_zero_sum());
-            break;
-        }
+        let books = losing(&story, did(2), first, paid).books();
+        let spending = if is_certified { ROOM } else { no(Reason::Uncovered) };
+        assert_eq!(books.verdicts(spent as u32), [no(Reason::OrderVoid), spending]);
+        assert_eq!(books.is_valid(taken as u32), is_certified);
+        let of_third = (did(3), did(2), 15);
+        let expected = if is_certified { vec![of_third] } else { vec![of_third, (did(4), did(3), 30)] };
+        assert_eq!(claims(&books), expected);
+        // The loss is that of whoever took what is void: its account goes below its line by so much.
+        let available = if is_certified { -10 } else { 20 };
+        assert_eq!(books.balance(&did(3), HOURS).available, available);
+        assert!(books.check_zero_sum());
     }
 }
 
@@ -856,23 +854,11 @@ fn what_was_captured_of_an_uncovered_hold_is_claimed() {
     let taken = story.says(did(4), vec![accept(story.history.order(captured, 0))]);
     let again = story.says(did(4), vec![accept(story.history.order(twice, 0))]);
     assert!(story.books().is_valid(taken as u32) && !story.books().is_valid(again as u32));
-    for n in 0.. {
-        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
-        fork.heads.insert(did(2), first);
-        let other = fork.says_knowing(did(2), &[first], vec![pay(did(5), 1 + n)]);
-        if fork.history.raws[other].id > fork.history.raws[paid].id {
-            continue;
-        }
-        let books = fork.books();
-        assert_eq!(books.verdicts(captured as u32), [no(Reason::OrderInvalid)]);
-        assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
-        assert_eq!(books.verdicts(again as u32), [no(Reason::NoSuchOrder)]);
-        let mut claims: Vec<_> =
-            books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
-        claims.sort();
-        assert_eq!(claims, [(did(3), did(2), 15), (did(4), did(3), 10)]);
-        break;
-    }
+    let books = losing(&story, did(2), first, paid).books();
+    assert_eq!(books.verdicts(captured as u32), [no(Reason::OrderInvalid)]);
+    assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
+    assert_eq!(books.verdicts(again as u32), [no(Reason::NoSuchOrder)]);
+    assert_eq!(claims(&books), [(did(3), did(2), 15), (did(4), did(3), 10)]);
 }
 
 #[test]
@@ -888,26 +874,15 @@ fn what_was_spent_after_a_void_decline_is_claimed() {
     let taken = story.says(did(4), vec![accept(story.history.order(spent, 2))]);
     assert_eq!(story.books().verdicts(spent as u32), [ROOM, no(Reason::AlreadyDone), ROOM]);
     assert!(story.books().is_valid(taken as u32));
-    for n in 0.. {
-        let mut fork = Story { history: story.history.clone(), heads: story.heads.clone() };
-        fork.heads.insert(did(3), first);
-        let other = fork.says_knowing(did(3), &[first], vec![pay(did(5), 1 + n)]);
-        if fork.history.raws[other].id > fork.history.raws[declined].id {
-            continue;
-        }
-        let books = fork.books();
-        let void = no(Reason::DeclineVoid);
-        assert_eq!(books.verdicts(spent as u32), [void, void, no(Reason::Uncovered)]);
-        assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
-        let claims: Vec<_> =
-            books.claims().iter().map(|claim| (claim.creditor, claim.debtor, claim.amount)).collect();
-        assert_eq!(claims, [(did(4), did(2), 20)]);
-        assert_eq!(books.balance(&did(2), HOURS).available, 5);
-        // The checkpoint keeps it.
-        let read = Books::from_snapshot(&books.snapshot().unwrap()).unwrap();
-        assert_eq!(read.digest(), books.digest());
-        break;
-    }
+    let books = losing(&story, did(3), first, declined).books();
+    let void = no(Reason::DeclineVoid);
+    assert_eq!(books.verdicts(spent as u32), [void, void, no(Reason::Uncovered)]);
+    assert_eq!(books.verdicts(taken as u32), [no(Reason::OrderVoid)]);
+    assert_eq!(claims(&books), [(did(4), did(2), 20)]);
+    assert_eq!(books.balance(&did(2), HOURS).available, 5);
+    // The checkpoint keeps it.
+    let read = Books::from_snapshot(&books.snapshot().unwrap()).unwrap();
+    assert_eq!(read.digest(), books.digest());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use icn_types::Did;
 use super::Books;
 use super::judge_money::clamp;
 use super::reason::Reason;
-use super::state::{Kind, NONE, Order, Purse, RELEASED, SHOWN, Standing, cid_of};
+use super::state::{Kind, NONE, Order, Purse, RELEASED, Standing, cid_of};
 use super::views::{Balance, Explanation};
 
 impl Books {
@@ -40,10 +40,8 @@ impl Books {
         for (number, level) in &purse.pending {
             let Some(credit) = order(number) else { continue };
             let is_sealed = self.state.sealed(credit.entry) != NONE;
-            let is_shown = credit.flags & SHOWN != 0;
             let amount = i128::from(credit.amount);
-            let is_final = is_sealed && (!has_witnesses || (*level == 2 && is_shown));
-            if is_final || *level == 0 {
+            if credit.is_final(*level, is_sealed, has_witnesses) {
                 released += amount;
             } else {
                 pending += amount;

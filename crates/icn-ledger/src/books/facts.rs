@@ -80,8 +80,25 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Tells whether a seal has ended an order with this time: one of the first `seals` of the line, or one beside it that
+    /// `counts`, with none of the `decisions` in its cut. `mark` gives the place of the first seal that covers an entry.
+    pub(super) fn ends(
+        &self,
+        expires: u64,
+        decisions: &[u32],
+        mark: impl Fn(u32) -> u32,
+        seals: u32,
+        counts: impl Fn(&Stray) -> bool,
+    ) -> bool {
+        let decided = |covers: &dyn Fn(u32) -> bool| decisions.iter().any(|idx| *idx != NONE && covers(*idx));
+        let first = self.first_seal(expires).filter(|place| *place < seals);
+        let mut strays = self.strays.iter().filter(|stray| stray.time >= expires && counts(stray));
+        first.is_some_and(|place| !decided(&|idx| mark(idx) <= place))
+            || strays.any(|stray| !decided(&|idx| stray.covers(idx)))
+    }
+
     /// Returns the place in the line of the first seal at or after a time.
-    pub(super) fn first_seal(&self, expires: u64) -> Option<u32> {
+    fn first_seal(&self, expires: u64) -> Option<u32> {
         if expires == u64::MAX {
             return None;
         }

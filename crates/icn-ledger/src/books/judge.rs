@@ -322,27 +322,24 @@ impl<'a> Judge<'a> {
     /// Tells whether a seal in the entry's past ends an order that was not decided within that seal's own past.
     fn is_lapsed(&self, order: &Order) -> bool {
         let is_captured = order.kind == Kind::Hold && order.link != NONE;
-        let decisions = [order.accepted, order.declined];
-        let decided = |covers: &dyn Fn(u32) -> bool| decisions.iter().any(|idx| *idx != NONE && covers(*idx));
-        let first = self.facts.first_seal(order.expires).filter(|place| *place < self.view.seals);
-        let by_line = first.is_some_and(|place| !decided(&|idx| self.mark_of(idx) <= place));
-        let mut strays = self.seen_strays().filter(|stray| stray.time >= order.expires);
-        !is_captured && (by_line || strays.any(|stray| !decided(&|idx| stray.covers(idx))))
-    }
-
-    /// Lists the seals beside the line that the entry's past has in force.
-    pub(super) fn seen_strays(&self) -> impl Iterator<Item = &'a Stray> {
-        self.facts.strays.iter().filter(|stray| self.lens().is_in_force(stray.entry))
+        !is_captured && self.is_ended_by_the_past(order, &[order.accepted, order.declined])
     }
 
     /// Tells whether a seal has ended an order outside of whose past this entry lies, and whether its author could know.
     pub(super) fn ended(&self, order: &Order) -> Option<bool> {
-        let mark = self.mark_of(self.item.idx);
-        let first = self.facts.first_seal(order.expires).filter(|place| mark > *place);
-        let late = |stray: &&Stray| stray.time >= order.expires && !stray.covers(self.item.idx);
-        let is_known = first.is_some_and(|place| place < self.view.seals)
-            || self.seen_strays().any(|stray| late(&stray));
-        (first.is_some() || self.facts.strays.iter().any(|stray| late(&stray))).then_some(is_known)
+        let here = [self.item.idx];
+        let is_ended = self.facts.ends(order.expires, &here, |idx| self.mark_of(idx), NONE, |_| true);
+        is_ended.then(|| self.is_ended_by_the_past(order, &here))
+    }
+
+    fn is_ended_by_the_past(&self, order: &Order, decisions: &[u32]) -> bool {
+        let is_seen = |stray: &Stray| self.lens().is_in_force(stray.entry);
+        self.facts.ends(order.expires, decisions, |idx| self.mark_of(idx), self.view.seals, is_seen)
+    }
+
+    /// Lists the seals beside the line that the entry's past has in force.
+    fn seen_strays(&self) -> impl Iterator<Item = &'a Stray> {
+        self.facts.strays.iter().filter(|stray| self.lens().is_in_force(stray.entry))
     }
 
     /// Returns the place of the first seal that covers an entry.
@@ -363,17 +360,11 @@ impl<'a> Judge<'a> {
         is_new
     }
 
-    /// Tells whether a credit has reached a level, as the author's chain shows. A seal alone makes nothing final where there
-    /// are witnesses: another one, certified later, may take its place.
+    /// Tells whether a credit has reached a level, as the author's chain shows.
     pub(super) fn is_final(&self, order: &Order, level: u8, has_witnesses: bool) -> bool {
         let is_sealed = self.state.sealed(order.entry) < self.view.seals
             || self.seen_strays().any(|stray| stray.covers(order.entry));
-        let is_shown = order.flags & SHOWN != 0;
-        match level {
-            0 => true,
-            1 if has_witnesses => is_shown,
-            _ => is_sealed && (is_shown || !has_witnesses),
-        }
+        order.is_final(level, is_sealed, has_witnesses)
     }
 
     /// Tells whether a certificate is for the payer's entry, or one that follows on it.

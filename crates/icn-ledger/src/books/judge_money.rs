@@ -152,11 +152,11 @@ impl<'a> Judge<'a> {
         if requested <= available {
             return Ok(());
         }
-        if requested <= available + lost && self.facts.is_certified(self.item.idx) {
-            // Its witnesses have seen it covered: the loss stays with whoever took the credit that is void now.
-            return Ok(());
-        }
         if requested <= available + lost {
+            if self.facts.is_certified(self.item.idx) {
+                // Its witnesses have seen it covered: the loss stays with whoever took the credit that is void now.
+                return Ok(());
+            }
             let author = self.draft.author;
             self.change(author, currency).lost -= requested;
             return Err(Reason::Uncovered);

@@ -263,12 +263,9 @@ impl Books {
     pub(super) fn is_lapsed(&self, order: &Order) -> bool {
         let is_undecided = matches!(order.kind, Kind::Pay | Kind::Hold) && order.accepted == NONE;
         let is_captured = order.kind == Kind::Hold && order.link != NONE;
-        let declined = (order.declined != NONE).then_some(order.declined);
-        let in_line = |place: u32| declined.is_some_and(|idx| self.state.sealed(idx) <= place);
-        let by_line = self.facts.first_seal(order.expires).is_some_and(|place| !in_line(place));
-        let mut strays = self.facts.strays.iter().filter(|stray| stray.time >= order.expires);
-        let by_stray = strays.any(|stray| !declined.is_some_and(|idx| stray.covers(idx)));
-        is_undecided && !is_captured && (by_line || by_stray)
+        let mark = |idx| self.state.sealed(idx);
+        let is_ended = || self.facts.ends(order.expires, &[order.declined], mark, NONE, |_| true);
+        is_undecided && !is_captured && is_ended()
     }
 
     fn show(&self, order: &Order) -> OrderView {

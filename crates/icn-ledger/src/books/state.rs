@@ -81,10 +81,10 @@ pub(super) const FINAL: u8 = 4;
 pub(super) const PAID: u8 = 8;
 /// The release was an expiry.
 pub(super) const LAPSED: u8 = 16;
-/// An entry of the payee carries a certificate of the payer's.
-pub(super) const SHOWN: u8 = 64;
 /// The payer took it back after a decline that is void.
 pub(super) const MISLED: u8 = 32;
+/// An entry of the payee carries a certificate of the payer's.
+pub(super) const SHOWN: u8 = 64;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
@@ -104,6 +104,19 @@ pub(super) struct Order {
     pub(super) accepted: u32,
     pub(super) declined: u32,
     pub(super) returned: u32,
+}
+
+impl Order {
+    /// Tells whether the credit has reached a level. A seal alone makes nothing final where there are witnesses: another one,
+    /// certified later, may take its place.
+    pub(super) const fn is_final(&self, level: u8, is_sealed: bool, has_witnesses: bool) -> bool {
+        let is_shown = self.flags & SHOWN != 0;
+        match level {
+            0 => true,
+            1 if has_witnesses => is_shown,
+            _ => is_sealed && (is_shown || !has_witnesses),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
