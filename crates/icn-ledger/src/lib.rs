@@ -11,6 +11,7 @@
 mod act;
 mod books;
 mod certificate;
+mod demurrage;
 mod error;
 mod export;
 mod invitation;
@@ -34,6 +35,7 @@ pub use crate::certificate::{
     APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,
     quorum,
 };
+pub use crate::demurrage::{Demurrage, PERIODS_MAX};
 pub use crate::error::{InvitationError, PostError};
 pub use crate::export::{Export, ExportError, ExportRow, from_cell};
 pub use crate::invitation::{INVITATION_SIGNATURE, Invitation, InvitationTerms};
