@@ -6,7 +6,7 @@ use std::str::FromStr;
 use icn_gossip::Entry;
 use icn_identity::Verifier;
 use icn_types::codec::CodecError;
-use icn_types::{Cid, Did, Timestamp, TokenAmount, codec};
+use icn_types::{Cid, Did, JobOutcome, Timestamp, TokenAmount, TrustContext, codec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -247,6 +247,30 @@ pub enum Act {
         /// The entries that are given up.
         lost: Vec<Cid>,
     },
+    /// Says how far the author trusts somebody, a member or not. The last word of the author's chain counts.
+    Trust {
+        /// Whom.
+        of: Did,
+        /// In which matter.
+        context: TrustContext,
+        /// How far, in parts per million: 0 takes back what was said, 1,000,000 is full trust.
+        score_ppm: u32,
+        /// When it ends, by the clock of whoever asks; no verdict on money depends on it.
+        expires: Option<Timestamp>,
+        /// For people.
+        note: Option<String>,
+    },
+    /// Says what came of a job that somebody ran for the author.
+    Rate {
+        /// Who ran it.
+        executor: Did,
+        /// The job.
+        job: Cid,
+        /// Its receipt, if one came.
+        receipt: Option<Cid>,
+        /// What came of it.
+        outcome: JobOutcome,
+    },
 }
 
 impl Post {
@@ -304,7 +328,9 @@ impl Post {
                 | Act::Witnesses { .. }
                 | Act::Treasury { .. }
                 | Act::Request { .. }
-                | Act::Hold { .. } => {}
+                | Act::Hold { .. }
+                | Act::Trust { .. }
+                | Act::Rate { .. } => {}
             }
         }
         refs.sort_unstable();
@@ -379,8 +405,16 @@ impl Act {
             | Self::Hold { .. }
             | Self::Capture { .. }
             | Self::Claim { .. }
-            | Self::Repair { .. } => false,
+            | Self::Repair { .. }
+            | Self::Trust { .. }
+            | Self::Rate { .. } => false,
         }
+    }
+
+    /// Tells whether this is a word about somebody that moves no money and changes no rule.
+    #[must_use]
+    pub const fn is_word(&self) -> bool {
+        matches!(self, Self::Trust { .. } | Self::Rate { .. })
     }
 
     fn check_invitation(&self, entry: &Entry, verifier: &dyn Verifier) -> Result<(), PostError> {
@@ -473,13 +507,20 @@ impl Act {
                 }
                 Ok(())
             }
+            Self::Trust { score_ppm, note, .. } => {
+                if *score_ppm > 1_000_000 {
+                    return Err(PostError::Field("score_ppm", "full trust is 1,000,000 parts per million"));
+                }
+                memo("note", note.as_deref())
+            }
             Self::Appoint { .. }
             | Self::Dismiss { .. }
             | Self::Expel { .. }
             | Self::Unfreeze { .. }
             | Self::Accept { .. }
             | Self::Return { .. }
-            | Self::Capture { .. } => Ok(()),
+            | Self::Capture { .. }
+            | Self::Rate { .. } => Ok(()),
         }
     }
 }

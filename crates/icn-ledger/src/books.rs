@@ -19,6 +19,7 @@ mod snapshot;
 mod state;
 mod view;
 mod views;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use self::views::{
     Balance, ClaimCause, ClaimRecord, CurrencyView, Explanation, ForkView, Member, OrderKind, OrderStatus,
     OrderView, Quarantined, SealView, TreasuryView, WitnessSetView,
 };
+pub use self::words::{RATINGS_MAX, RatingView, TRUSTED_MAX, TrustEdge};
 use crate::act::{Act, OrderRef, Post};
 
 /// How often the line of seals and the verdicts are drawn from each other before the last result stands. A round that
@@ -92,6 +94,8 @@ pub struct Books {
     considered: Option<(Item, Draft, Arc<View>)>,
     len: u32,
     is_stale: bool,
+    /// Rises when words, members or stewards change; not the same on other nodes.
+    generation: u64,
 }
 
 impl Books {
@@ -106,6 +110,7 @@ impl Books {
             considered: None,
             len: 0,
             is_stale: false,
+            generation: 0,
         }
     }
 
@@ -156,6 +161,7 @@ impl Books {
         }
         let mut outcome = self.outcome(&draft);
         let is_sensitive = self.is_sensitive(item, &draft);
+        self.generation += u64::from(!draft.words.is_empty() || !draft.events.is_empty());
         self.state.commit(item, draft, &view, &self.facts, Mode::Live);
         if is_sensitive {
             self.state.sensitive.insert(item.idx);
@@ -219,6 +225,7 @@ impl Books {
             }
         }
         self.facts = facts;
+        self.generation += 1;
         self.state.settle_base();
         self.settle_moves();
         self.len = number(items.len());

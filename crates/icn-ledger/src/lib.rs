@@ -28,8 +28,8 @@ pub use crate::act::{
 };
 pub use crate::books::{
     Balance, Books, BooksError, ClaimCause, ClaimRecord, CurrencyView, Explanation, ForkRule, ForkView, Item,
-    Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined, Reason, SealView, TreasuryView, Verdict,
-    WitnessSetView, derived_id,
+    Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined, RATINGS_MAX, RatingView, Reason,
+    SealView, TRUSTED_MAX, TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
 };
 pub use crate::certificate::{
     APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,

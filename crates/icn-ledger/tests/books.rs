@@ -1036,3 +1036,68 @@ fn payments_per_second() {
     let digest = books.digest();
     println!("digest {digest} in {:?}", clock.elapsed());
 }
+
+#[test]
+fn the_last_word_about_somebody_counts() {
+    let mut story = space();
+    story.says(did(2), vec![trust(did(3), 300_000), trust(did(4), 500_000), trust(did(9), 1)]);
+    story.says(did(2), vec![trust(did(3), 700_000), trust(did(4), 0)]);
+    let own = story.says(did(3), vec![trust(did(3), 1_000_000)]);
+    let stranger = story.says(did(9), vec![trust(did(2), 1_000_000)]);
+    let books = story.books();
+    let mut edges: Vec<_> = books.trust_edges().map(|edge| (edge.from, edge.to, edge.score_ppm)).collect();
+    edges.sort();
+    let mut wanted = vec![(did(2), did(3), 700_000), (did(2), did(9), 1)];
+    wanted.sort();
+    assert_eq!(edges, wanted);
+    assert_eq!(books.verdicts(own as u32), [no(Reason::OwnWord)]);
+    assert_eq!(books.verdicts(stranger as u32), [no(Reason::NotAMember(did(9)))]);
+}
+
+#[test]
+fn nobody_trusts_more_than_a_thousand_others() {
+    let someone = |n: usize| {
+        Did::from_public_key(Cid::of_dag_cbor(&n.to_be_bytes()).to_bytes()[4..36].try_into().unwrap())
+    };
+    let mut story = space();
+    for first in (0..1_024).step_by(256) {
+        story.says(did(2), (first..first + 256).map(|n| trust(someone(n), 1)).collect());
+    }
+    let more = story.says(did(2), vec![trust(someone(7), 2), trust(someone(2_000), 1)]);
+    let room = story.says(did(2), vec![trust(someone(7), 0), trust(someone(2_000), 1)]);
+    let books = story.books();
+    assert_eq!(books.verdicts(more as u32), [ROOM, no(Reason::TooManyEdges)]);
+    assert_eq!(books.verdicts(room as u32), [ROOM, ROOM]);
+    assert_eq!(books.trust_edges().count(), 1_024);
+}
+
+#[test]
+fn an_originator_says_once_what_came_of_a_job() {
+    let mut story = space();
+    for job in 0..70 {
+        story.says(did(2), vec![rate(did(3), job)]);
+    }
+    story.says(did(2), vec![rate(did(3), 69)]);
+    let books = story.books();
+    let jobs: Vec<Cid> = books.ratings().map(|rating| rating.job).collect();
+    assert_eq!(jobs.len(), 64);
+    assert_eq!(jobs.last(), Some(&Cid::of_dag_cbor(&[69])));
+    assert_eq!(jobs.iter().filter(|job| **job == Cid::of_dag_cbor(&[69])).count(), 1);
+}
+
+#[test]
+fn what_a_losing_branch_said_of_others_does_not_count() {
+    let mut story = space();
+    let first = story.says(did(2), vec![pay(did(5), 1)]);
+    let word = story.says(did(2), vec![trust(did(3), 700_000)]);
+    assert_eq!(story.books().trust_edges().count(), 1);
+    assert_eq!(losing(&story, did(2), first, word).books().trust_edges().count(), 0);
+}
+
+#[test]
+fn members_know_who_let_them_in() {
+    let story = space();
+    let introducers = story.books().introducers();
+    assert_eq!(introducers.get(&did(3)), Some(&root()));
+    assert_eq!(introducers.get(&root()), None);
+}

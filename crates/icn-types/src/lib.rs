@@ -16,6 +16,7 @@ mod name;
 mod page;
 mod resource;
 mod time;
+mod trust;
 
 pub use crate::amount::{AmountError, TokenAmount};
 pub use crate::cid::{BLOCK_BYTES_MAX, Cid, CidError, DAG_CBOR, DAG_PB, RAW};
@@ -27,3 +28,4 @@ pub use crate::name::{NameError, PATHS_MAX, Region, check_path, check_paths};
 pub use crate::page::Page;
 pub use crate::resource::{NodeCapacity, ResourceProfile, ResourceType, Resources};
 pub use crate::time::{Duration, TimeError, Timestamp};
+pub use crate::trust::{JobOutcome, TrustContext, TrustContextError};

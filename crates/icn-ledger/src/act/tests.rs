@@ -31,6 +31,10 @@ fn pay(amount: i64) -> Act {
     Act::Pay { to: key(3).did(), amount, currency, memo: None, request: None, expires: None }
 }
 
+fn trust(score_ppm: u32, note: Option<String>) -> Act {
+    Act::Trust { of: key(3).did(), context: TrustContext::General, score_ppm, expires: None, note }
+}
+
 fn check(author: u8, seq: u64, post: &Post) -> Result<(), PostError> {
     post.check_signatures(&entry(author, seq, post), &Ed25519Verifier::new())
 }
@@ -152,6 +156,8 @@ fn ranges_are_refused() {
         seal(0, 32),
         seal(1, 31),
         Act::Repair { at: 1, lost: vec![] },
+        trust(1_000_001, None),
+        trust(1, Some("n".repeat(513))),
         Act::Found { name: String::new(), created: Timestamp::from_millis(0) },
         Act::Admit { member: did, nickname: Some("n".repeat(65)) },
     ];
@@ -281,6 +287,21 @@ fn any_act() -> impl Strategy<Value = Act> {
             }
         ),
         (any::<u64>(), vec(any_cid(), 1..4)).prop_map(|(at, lost)| Act::Repair { at, lost }),
+        (any_did(), 0_u32..=1_000_000, option::of(any_time()), memo()).prop_map(
+            |(of, score_ppm, expires, note)| Act::Trust {
+                of,
+                context: TrustContext::Ledger,
+                score_ppm,
+                expires,
+                note
+            }
+        ),
+        (any_did(), any_cid(), option::of(any_cid())).prop_map(|(executor, job, receipt)| Act::Rate {
+            executor,
+            job,
+            receipt,
+            outcome: JobOutcome::Missing
+        }),
     ]
 }
 

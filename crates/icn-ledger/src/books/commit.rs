@@ -54,6 +54,7 @@ impl State {
             account.chain.push(idx);
             account.seals = account.seals.max(past.seals);
             account.keys.extend(draft.key);
+            self.words.take(draft.author, draft.words);
         }
         for (index, verdict) in draft.verdicts.iter().enumerate() {
             if let Some(reason) = verdict.err() {
@@ -129,7 +130,7 @@ impl State {
             Rule::Appoint(account) | Rule::Dismiss(account) => {
                 with(*account, |account| &mut account.stewardship);
             }
-            Rule::Admit(account, _) | Rule::Expel(account) | Rule::Join(account, _) => {
+            Rule::Admit(account, _) | Rule::Expel(account) | Rule::Join(account, ..) => {
                 with(*account, |account| &mut account.membership);
             }
             Rule::Currency { currency, .. } => {

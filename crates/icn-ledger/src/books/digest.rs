@@ -90,6 +90,9 @@ impl Books {
             let lifted = [place.rule as u8, u8::from(place.is_lifted)];
             line(b'f', &[place.author.public_key(), &place.seq.to_be_bytes(), &winner, &lifted]);
         }
+        for word in state.reduced_words() {
+            line(b'w', &[&word]);
+        }
         for (place, seal) in self.facts.line.iter().enumerate() {
             line(b's', &[&state.id(seal.entry), &(place as u64).to_be_bytes()]);
         }
@@ -129,7 +132,7 @@ impl State {
             Rule::Dismiss(account) => format!("dismiss {}", did(account)),
             Rule::Admit(account, name) => format!("admit {} {name:?}", did(account)),
             Rule::Expel(account) => format!("expel {}", did(account)),
-            Rule::Join(account, name) => format!("join {} {name:?}", did(account)),
+            Rule::Join(account, name, by) => format!("join {} {name:?} {}", did(account), did(by)),
             Rule::Currency { currency, decimals, policy } => {
                 format!("currency {} {decimals} {policy:?}", self.code(*currency))
             }

@@ -15,6 +15,7 @@ use super::state::{
     number,
 };
 use super::view::View;
+use super::words::Word;
 use crate::act::{Act, OrderRef};
 use crate::certificate::Certificate;
 
@@ -67,6 +68,7 @@ pub(super) struct Draft {
     pub(super) void_declines: Vec<u32>,
     pub(super) key: Option<[u8; 16]>,
     pub(super) moved: Vec<u32>,
+    pub(super) words: Vec<Word>,
     pub(super) verdicts: Vec<Verdict>,
 }
 
@@ -395,7 +397,13 @@ impl<'a> Judge<'a> {
         if !lets_in && !self.lens().is_member(self.draft.author) {
             return Err(Reason::NotAMember(self.item.author));
         }
-        if act.is_rule() { self.rule(index, act) } else { self.money(index, act) }
+        if act.is_rule() {
+            self.rule(index, act)
+        } else if act.is_word() {
+            self.word(index, act)
+        } else {
+            self.money(index, act)
+        }
     }
 
     /// Refuses what a fork of the author stops, unless it stands by a certificate, a seal, or a steward's word.

@@ -50,7 +50,9 @@ impl<'a> Judge<'a> {
             | Act::Unfreeze { .. }
             | Act::Witnesses { .. }
             | Act::Treasury { .. }
-            | Act::Seal { .. } => Ok(()),
+            | Act::Seal { .. }
+            | Act::Trust { .. }
+            | Act::Rate { .. } => Ok(()),
         }
     }
 
@@ -499,7 +501,9 @@ fn terms_of(act: &Act) -> Option<Terms<'_>> {
         | Act::Capture { .. }
         | Act::Claim { .. }
         | Act::Seal { .. }
-        | Act::Repair { .. } => None,
+        | Act::Repair { .. }
+        | Act::Trust { .. }
+        | Act::Rate { .. } => None,
     }
 }
 

@@ -37,7 +37,9 @@ impl<'a> Judge<'a> {
             | Act::Hold { .. }
             | Act::Capture { .. }
             | Act::Claim { .. }
-            | Act::Repair { .. } => {
+            | Act::Repair { .. }
+            | Act::Trust { .. }
+            | Act::Rate { .. } => {
                 if !self.lens().is_steward(author) {
                     return Err(Reason::NotASteward(self.item.author));
                 }
@@ -76,7 +78,7 @@ impl<'a> Judge<'a> {
         if sealed.is_some_and(|time| time > invitation.expires.as_millis()) {
             return Err(Reason::Expired);
         }
-        self.event(index, Rule::Join(author, nickname.map(str::to_owned)));
+        self.event(index, Rule::Join(author, nickname.map(str::to_owned), issuer));
         Ok(())
     }
 
@@ -146,7 +148,9 @@ impl<'a> Judge<'a> {
             | Act::Hold { .. }
             | Act::Capture { .. }
             | Act::Claim { .. }
-            | Act::Repair { .. } => return Err(Reason::NoSuchOrder),
+            | Act::Repair { .. }
+            | Act::Trust { .. }
+            | Act::Rate { .. } => return Err(Reason::NoSuchOrder),
         })
     }
 

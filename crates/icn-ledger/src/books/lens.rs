@@ -44,7 +44,7 @@ impl<'a> Lens<'a> {
             Some(Rule::Expel(_)) => false,
             Some(_) => true,
             None => {
-                self.latest(list, |rule| matches!(rule, Rule::Join(whom, _) if *whom == account)).is_some()
+                self.latest(list, |rule| matches!(rule, Rule::Join(whom, ..) if *whom == account)).is_some()
             }
         }
     }
@@ -62,9 +62,9 @@ impl<'a> Lens<'a> {
         let list = self.state.account(account).map_or(&[][..], |account| &account.membership);
         let named = self.latest(
             list,
-            |rule| matches!(rule, Rule::Admit(whom, Some(_)) | Rule::Join(whom, Some(_)) if *whom == account),
+            |rule| matches!(rule, Rule::Admit(whom, Some(_)) | Rule::Join(whom, Some(_), _) if *whom == account),
         );
-        if let Some(Rule::Admit(_, name) | Rule::Join(_, name)) = named.map(|event| &event.rule) {
+        if let Some(Rule::Admit(_, name) | Rule::Join(_, name, _)) = named.map(|event| &event.rule) {
             name.clone()
         } else {
             None

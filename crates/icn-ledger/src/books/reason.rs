@@ -124,6 +124,12 @@ pub enum Reason {
     /// The seal's digest is not that of its past.
     #[error("the seal's digest is not that of the books in its past")]
     SealDigest,
+    /// Nobody vouches for itself.
+    #[error("nobody vouches for itself: name another")]
+    OwnWord,
+    /// The author trusts as many as it may.
+    #[error("the author trusts {max} others already: take one back with `icn trust revoke`", max = super::words::TRUSTED_MAX)]
+    TooManyEdges,
     /// The books wait for a rejudgement.
     #[error("the books are about to be judged anew: try again")]
     Pending,
@@ -191,6 +197,8 @@ impl Reason {
             Self::SealPrev => "seal_prev",
             Self::SealTime => "seal_time",
             Self::SealDigest => "seal_digest",
+            Self::OwnWord => "own_word",
+            Self::TooManyEdges => "too_many_edges",
             Self::Pending => "pending",
         }
     }

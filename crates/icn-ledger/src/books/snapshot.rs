@@ -11,9 +11,10 @@ use super::facts::Facts;
 use super::reason::Reason;
 use super::state::{Account, ClaimRec, EntryRec, Event, Kind, Order, SealRec, Standing, State, number};
 use super::view::{View, Views};
+use super::words::{WordRows, Words};
 
 /// The version of the form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,7 @@ struct Checkpoint {
     relied: Vec<u32>,
     repairs: Vec<(u32, u64, Vec<ByteBuf>)>,
     void_declines: Vec<(u32, u32)>,
+    words: WordRows,
     facts: Facts,
     memo: Vec<(ByteBuf, bool)>,
 }
@@ -104,6 +106,7 @@ impl Books {
                 })
                 .collect(),
             void_declines: state.void_declines.iter().copied().collect(),
+            words: state.words.rows(),
             facts: self.facts.clone(),
             memo: self.memo.iter().map(|(seal, right)| (ByteBuf::from(seal.to_vec()), *right)).collect(),
         })?)
@@ -169,6 +172,7 @@ impl Books {
         state.sensitive = read.sensitive.into_iter().collect();
         state.relied = read.relied.into_iter().collect();
         state.void_declines = read.void_declines.into_iter().collect();
+        state.words = Words::of_rows(read.words);
         for (entry, at, lost) in read.repairs {
             let lost: Option<Vec<[u8; 32]>> =
                 lost.iter().map(|hash| hash.as_slice().try_into().ok()).collect();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::reason::Reason;
 use super::snapshot::{column, pairs, wide};
 use super::view::Views;
+use super::words::Words;
 use crate::policy::{CreditPolicy, SpacePolicy};
 
 /// No number: of an entry, an order, an account.
@@ -177,7 +178,8 @@ pub(super) enum Rule {
     Dismiss(u32),
     Admit(u32, Option<String>),
     Expel(u32),
-    Join(u32, Option<String>),
+    /// Who joined, by which name, and who had invited.
+    Join(u32, Option<String>, u32),
     Currency {
         currency: u32,
         decimals: u8,
@@ -270,6 +272,8 @@ pub(super) struct State {
     pub(super) repairs: Vec<(u32, u64, Vec<[u8; 32]>)>,
     /// Entries on branches that lost, and the orders that they declined.
     pub(super) void_declines: BTreeSet<(u32, u32)>,
+    /// What members say of each other.
+    pub(super) words: Words,
 }
 
 impl State {
@@ -303,6 +307,7 @@ impl State {
             relied: BTreeSet::new(),
             repairs: Vec::new(),
             void_declines: BTreeSet::new(),
+            words: Words::default(),
         }
     }
 

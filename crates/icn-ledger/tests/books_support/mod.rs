@@ -15,7 +15,7 @@ use icn_ledger::{
     Act, Approval, Books, Certificate, CreditPolicy, Invitation, Item, OrderRef, Post, SpacePolicy, Tier,
     Verdict,
 };
-use icn_types::{Cid, Did, Timestamp, codec};
+use icn_types::{Cid, Did, JobOutcome, Timestamp, TrustContext, codec};
 use serde_bytes::ByteBuf;
 
 pub const HOURS: &str = "hours";
@@ -272,6 +272,15 @@ pub fn accept(order: OrderRef) -> Act {
     Act::Accept { order }
 }
 
+pub fn trust(of: Did, score_ppm: u32) -> Act {
+    Act::Trust { of, context: TrustContext::General, score_ppm, expires: None, note: None }
+}
+
+pub fn rate(executor: Did, job: u8) -> Act {
+    let job = Cid::of_dag_cbor(&[job]);
+    Act::Rate { executor, job, receipt: None, outcome: JobOutcome::Valid }
+}
+
 pub fn line(account: Did, limit: i64, number: u64) -> Act {
     Act::Line { account, currency: HOURS.into(), limit, number }
 }
@@ -454,7 +463,9 @@ fn draw_post(
                 *lines += 1;
                 acts.push(line(to, random.below(60) as i64, *lines));
             }
-            17 => acts.push(match random.below(6) {
+            17 => acts.push(match random.below(10) {
+                6..=8 => trust(to, 100_000 * random.below(4) as u32),
+                9 => rate(to, random.below(3) as u8),
                 0 => Act::Freeze { account: to, reason: "late".into() },
                 1..=3 => Act::Unfreeze { account: to },
                 4 => Act::Expel { member: to },

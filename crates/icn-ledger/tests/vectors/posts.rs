@@ -8,7 +8,7 @@ use icn_ledger::{
     Act, Approval, Certificate, CreditPolicy, Finality, OrderRef, Post, PostError, SpacePolicy, Tier,
     approval_bytes,
 };
-use icn_types::{Cid, Timestamp, Value, codec};
+use icn_types::{Cid, JobOutcome, Timestamp, TrustContext, Value, codec};
 use serde_bytes::ByteBuf;
 use serde_json::{Value as Json, json};
 
@@ -89,6 +89,25 @@ fn acts() -> Vec<(&'static str, Act)> {
             },
         ),
         ("repair", Act::Repair { at: 3, lost: vec![Cid::of_dag_cbor(b"a lost entry")] }),
+        (
+            "trust",
+            Act::Trust {
+                of: member,
+                context: TrustContext::Compute,
+                score_ppm: 700_000,
+                expires: Some(now()),
+                note: Some("we have worked together".into()),
+            },
+        ),
+        (
+            "rate",
+            Act::Rate {
+                executor: member,
+                job: Cid::of_dag_cbor(b"a job"),
+                receipt: Some(receipt),
+                outcome: JobOutcome::Valid,
+            },
+        ),
     ]
 }
 
@@ -194,6 +213,7 @@ fn refused() -> Vec<Json> {
     field("17 pieces of evidence", "claim", "evidence", Value::List(vec![receipt; 17]));
     field("seal 0", "seal", "number", Value::Integer(0));
     field("a digest of 31 bytes", "seal", "digest", Value::Bytes(vec![0; 31]));
+    field("more than full trust", "trust", "score_ppm", Value::Integer(1_000_001));
     field("a repair that gives up nothing", "repair", "lost", Value::List(vec![]));
     let mut malformed = |why: &str, bytes: &[u8]| cases.push(case(why, Some("malformed"), bytes));
     let set = |act: &str, name: &str, value: Value| {
