@@ -1,6 +1,7 @@
 //! What the API asks of a node, and the JSON that goes over it. The command line reads the same types.
 
 pub mod books;
+pub mod trust;
 
 use std::pin::Pin;
 

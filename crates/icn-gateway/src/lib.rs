@@ -1,6 +1,6 @@
 //! The node's HTTP API.
 //!
-//! This crate turns HTTP requests into calls of [`api::Node`] and [`api::books::Books`], and their answers into JSON, NDJSON and byte streams. It
+//! This crate turns HTTP requests into calls of [`api::Node`], [`api::books::Books`] and [`api::trust::Trust`], and their answers into JSON, NDJSON and byte streams. It
 //! decides who may ask (the holder of the token, on this machine) and how much a request may send; what the answers
 //! are is the node's affair. It never opens a connection by itself and keeps no state between requests.
 //!
@@ -30,6 +30,8 @@
 //! | `GET …/events` | one [`api::books::EntryView`] a line (NDJSON) for each entry from now on, and again once it is certified |
 //! | `GET …/forks`, `…/claims`, `…/quarantine`, `…/misbehaviour`, `…/seals` | what shows that the books are right |
 //! | `GET …/verify`, `…/export?format=` | [`api::books::LedgerVerdict`]; the books for other programs |
+//! | `GET`, `POST …/trust`, `GET …/trust/path` | [`api::trust::Edge`]; says how far somebody is trusted; [`api::trust::Answer`] |
+//! | `GET …/reputation`, `…/reputation/{executor}` | [`api::trust::Reputation`] |
 //! | `GET /v1/backup` | a tar archive of keystore and data |
 //!
 //! Errors are RFC 9457 problem bodies with a stable `code`.

@@ -7,6 +7,7 @@ mod listing;
 mod node;
 mod receipts;
 mod spaces;
+mod trust;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::jobs::CancelRequest;
 use crate::api::books::Books;
+use crate::api::trust::Trust;
 use crate::api::{ByteStream, Node, Problem};
 use crate::limits::{
     ANSWER_TIMEOUT, ENTRY_BYTES_MAX, EVENTS_CONTENT_TYPE, FETCH_TIMEOUT, JSON_BYTES_MAX, RECEIPT_BYTES_MAX,
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) node: Arc<dyn Node>,
     /// The common books, on a node that keeps some.
     pub(crate) books: Option<Arc<dyn Books>>,
+    /// What the node knows of trust.
+    pub(crate) trust: Option<Arc<dyn Trust>>,
     pub(crate) token: Arc<str>,
     /// Where the API is bound.
     pub(crate) bound: SocketAddr,
@@ -64,6 +68,16 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Returns what the node knows of trust.
+    fn trust(&self) -> Answer<&dyn Trust> {
+        self.trust.as_deref().ok_or_else(|| {
+            Problem::new(503, "trust-unavailable", "this node keeps no common books: trust stands in them")
+                .into()
+        })
+    }
+}
+
 /// Builds the whole API.
 pub(crate) fn table(shared: Shared) -> Router {
     Router::new()
@@ -80,6 +94,7 @@ fn version_1(shared: &Shared) -> Router<Shared> {
     questions()
         .merge(books())
         .merge(entries())
+        .merge(trusts())
         .merge(audits())
         .merge(fetches())
         .merge(transfers())
@@ -129,6 +144,17 @@ fn books() -> Router<Shared> {
         .route("/spaces/{space}/quarantine", get(ledger::quarantine))
         .route("/spaces/{space}/misbehaviour", get(ledger::misbehaviour))
         .route("/spaces/{space}/seals", get(ledger::seals))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
+}
+
+/// Routes of trust, and of what follows from it.
+fn trusts() -> Router<Shared> {
+    Router::new()
+        .route("/spaces/{space}/trust", get(trust::edges).post(trust::say))
+        .route("/spaces/{space}/trust/path", get(trust::explain))
+        .route("/spaces/{space}/reputation", get(trust::reputations))
+        .route("/spaces/{space}/reputation/{executor}", get(trust::reputation))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
 }

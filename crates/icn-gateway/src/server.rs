@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::Node;
 use crate::api::books::Books;
+use crate::api::trust::Trust;
 use crate::limits::DRAIN_TIMEOUT;
 use crate::routes::{Shared, table};
 
@@ -20,6 +21,7 @@ use crate::routes::{Shared, table};
 pub struct Api {
     node: Arc<dyn Node>,
     books: Option<Arc<dyn Books>>,
+    trust: Option<Arc<dyn Trust>>,
     token: String,
 }
 
@@ -27,13 +29,20 @@ impl Api {
     /// Takes a node, and the token that requests must carry.
     #[must_use]
     pub fn new(node: Arc<dyn Node>, token: String) -> Self {
-        Self { node, books: None, token }
+        Self { node, books: None, trust: None, token }
     }
 
     /// Adds the common books. Without them their routes answer 503 `books-unavailable`.
     #[must_use]
     pub fn with_books(mut self, books: Arc<dyn Books>) -> Self {
         self.books = Some(books);
+        self
+    }
+
+    /// Adds what the node knows of trust. Without it those routes answer 503 `trust-unavailable`.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Arc<dyn Trust>) -> Self {
+        self.trust = Some(trust);
         self
     }
 
@@ -75,7 +84,14 @@ impl Api {
     }
 
     fn shared(self, bound: SocketAddr, closing: CancellationToken) -> Shared {
-        Shared { node: self.node, books: self.books, token: self.token.into(), bound, closing }
+        Shared {
+            node: self.node,
+            books: self.books,
+            trust: self.trust,
+            token: self.token.into(),
+            bound,
+            closing,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the machines ask of the shell.
 
 use icn_protocol::Response;
-use icn_types::{Cid, Did, Duration, Timestamp, TokenAmount};
+use icn_types::{Cid, Did, Duration, JobOutcome, Timestamp, TokenAmount};
 
 use crate::record::{ExecutionRecord, JobRecord, OfferRecord};
 
@@ -367,6 +367,21 @@ pub enum Effect {
         hold: String,
         /// Who asks.
         role: HoldRole,
+    },
+    /// Tells the books of a space what came of an executor's work. Losing it costs a word, never a promise.
+    Rate {
+        /// The job.
+        job: Cid,
+        /// The lease epoch.
+        epoch: u64,
+        /// The space whose books hear it; the node's own choice when absent.
+        space: Option<Did>,
+        /// Who did the work, or did not.
+        executor: Did,
+        /// The receipt, if one came.
+        receipt: Option<Cid>,
+        /// What came of it.
+        outcome: JobOutcome,
     },
     /// Tells followers that a job changed.
     Changed {

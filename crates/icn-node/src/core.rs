@@ -299,7 +299,8 @@ impl Core {
                 | Effect::CheckHold { .. }
                 | Effect::ReleaseHold { .. }
                 | Effect::Claim { .. }
-                | Effect::WatchHold { .. } => behind.push(effect),
+                | Effect::WatchHold { .. }
+                | Effect::Rate { .. } => behind.push(effect),
             }
         }
         if write.is_some() || !behind.is_empty() {

@@ -43,7 +43,8 @@ pub(crate) fn perform(node: &Arc<Node>, effect: Effect, timers: &mut DelayQueue<
         | Effect::CheckHold { .. }
         | Effect::ReleaseHold { .. }
         | Effect::Claim { .. }
-        | Effect::WatchHold { .. } => crate::spaces::jobs::perform(node, effect),
+        | Effect::WatchHold { .. }
+        | Effect::Rate { .. } => crate::spaces::jobs::perform(node, effect),
     }
 }
 

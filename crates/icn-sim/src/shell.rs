@@ -100,7 +100,7 @@ impl World {
                 self.start_guest(at, &record);
             }
             Effect::Stop { job, epoch } => self.stop_guest(at, &job, epoch),
-            Effect::Provide { .. } => {}
+            Effect::Provide { .. } | Effect::Rate { .. } => {}
             Effect::Capture { .. } if self.never_captures(at) => {}
             asked @ (Effect::PlaceHold { .. }
             | Effect::Capture { .. }

@@ -28,4 +28,6 @@ pub use crate::name::{NameError, PATHS_MAX, Region, check_path, check_paths};
 pub use crate::page::Page;
 pub use crate::resource::{NodeCapacity, ResourceProfile, ResourceType, Resources};
 pub use crate::time::{Duration, TimeError, Timestamp};
-pub use crate::trust::{JobOutcome, TrustContext, TrustContextError};
+pub use crate::trust::{
+    JobOutcome, SCORE_MAX_PPM, ScoreError, TrustContext, TrustContextError, format_score, parse_score,
+};

@@ -56,6 +56,44 @@ impl FromStr for TrustContext {
     }
 }
 
+/// Full trust, in parts per million.
+pub const SCORE_MAX_PPM: u32 = 1_000_000;
+
+/// A text that is no score.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no score: write a part of full trust from 0 to 1, such as `0.7` or `70%`, with at most six decimals"
+)]
+pub struct ScoreError(String);
+
+/// Reads a score, exactly, as parts per million: `0.7`, `1` and `70%`.
+///
+/// # Errors
+///
+/// [`ScoreError`] for anything but a decimal number from 0 to 1, or a percentage from 0 to 100.
+pub fn parse_score(text: &str) -> Result<u32, ScoreError> {
+    let wrong = || ScoreError(text.chars().take(32).collect());
+    let trimmed = text.trim();
+    let (number, decimals) = match trimmed.strip_suffix('%') {
+        Some(number) => (number.trim_end(), 4),
+        None => (trimmed, 6),
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(part) || part.len() > decimals || whole.len() > 3 {
+        return Err(wrong());
+    }
+    let digits = format!("{whole}{part:0<decimals$}");
+    digits.parse().ok().filter(|ppm| *ppm <= SCORE_MAX_PPM).ok_or_else(wrong)
+}
+
+/// Writes parts per million as a part of one, without idle zeros: 700,000 is `0.7`. [`parse_score`] reads it back.
+#[must_use]
+pub fn format_score(ppm: u32) -> String {
+    let text = format!("{}.{:06}", ppm / SCORE_MAX_PPM, ppm % SCORE_MAX_PPM);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// What came of a job, in the words of whoever wanted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +133,23 @@ impl fmt::Display for JobOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scores_are_read_exactly() {
+        let check = |text: &str, wanted| assert_eq!(parse_score(text).ok(), wanted, "{text}");
+        check("0.7", Some(700_000));
+        check("70%", Some(700_000));
+        check("12.5 %", Some(125_000));
+        check("1", Some(1_000_000));
+        check("0.000001", Some(1));
+        check("100%", Some(1_000_000));
+        for wrong in ["", ".", "1.", ".5", "1.000001", "100.0001%", "-0.1", "0.0000001", "7e-1", "NaN", "%"] {
+            check(wrong, None);
+        }
+        for ppm in [0, 1, 10, 125_000, 700_000, 999_999, 1_000_000] {
+            assert_eq!(parse_score(&format_score(ppm)), Ok(ppm));
+        }
+    }
 
     #[test]
     fn contexts_are_read_as_they_are_written() {

@@ -10,6 +10,7 @@ mod scope;
 mod simulate;
 mod space;
 mod tools;
+mod trust;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -32,6 +33,10 @@ pub(crate) use self::space::{
     SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
 };
 pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
+pub(crate) use self::trust::{
+    ReputationArgs, ReputationCommand, TrustAddArgs, TrustArgs, TrustCommand, TrustListArgs, TrustPathArgs,
+    TrustRevokeArgs,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -124,6 +129,8 @@ pub(crate) enum Question {
     Job(JobCommand),
     Space(SpaceArgs),
     Ledger(LedgerArgs),
+    Trust(TrustArgs),
+    Reputation(ReputationArgs),
     /// Read, verify and replay receipts
     #[command(subcommand)]
     Receipt(ReceiptCommand),

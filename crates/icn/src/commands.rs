@@ -18,6 +18,7 @@ mod secret;
 mod simulate;
 mod space;
 mod status;
+mod trust;
 
 use std::future::Future;
 use std::path::Path;
@@ -86,6 +87,8 @@ async fn ask(context: Context<'_>, question: Question) -> Result<Exit, CliError>
         Question::Id(IdCommand::List(page)) => identity::list(&context, page).await,
         Question::Space(args) => space::run(&context, args).await,
         Question::Ledger(args) => ledger::run(&context, args).await,
+        Question::Trust(args) => trust::run(&context, args).await,
+        Question::Reputation(args) => trust::run_reputation(&context, args).await,
         Question::Add(args) => content::add(&context, &args).await,
         Question::Get(args) => content::get(&context, &args).await,
         Question::Cat(args) => content::cat(&context, &args).await,

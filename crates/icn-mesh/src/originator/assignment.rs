@@ -1,11 +1,11 @@
 //! Giving a job to one executor under a lease, and taking it back when the lease is over.
 
 use icn_protocol::{JobAssignment, JobStatus, JobStatusUpdate, RefusalCode, Response};
-use icn_types::{Cid, Duration, StandardJobStatus};
+use icn_types::{Cid, Did, Duration, JobOutcome, StandardJobStatus};
 
 use super::cancel::CANCEL_MAX;
 use super::payment::watch;
-use super::{Originator, ack};
+use super::{Job, Originator, ack};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
 use crate::record::{AssignmentRecord, BidRecord, JobRecord};
@@ -290,22 +290,47 @@ impl Originator {
         } else {
             "the executor's lease ran out"
         };
-        self.lose_executor(now, id, "lost", what)
+        self.lose_executor(now, id, "lost", JobOutcome::Missing, what)
     }
 
     /// Takes the job from its executor and gives it to the next: the same lease is never renewed after this.
-    pub(super) fn lose_executor(&mut self, now: Now, id: &Cid, outcome: &str, what: &str) -> Vec<Effect> {
+    pub(super) fn lose_executor(
+        &mut self,
+        now: Now,
+        id: &Cid,
+        word: &str,
+        outcome: JobOutcome,
+        what: &str,
+    ) -> Vec<Effect> {
         let Some(job) = self.jobs.get_mut(id) else { return Vec::new() };
-        let executor = job.record.assignment().map(|last| last.executor);
-        close_assignment(&mut job.record, outcome);
+        let last = job.record.assignment();
+        let executor = last.map(|last| last.executor);
+        let rating =
+            last.and_then(|last| rating(self.me, job, last.executor, last.epoch, last.receipt, outcome));
+        close_assignment(&mut job.record, word);
         job.record.say(now.at, "Note", Some(what.to_owned()));
         job.record.status = StandardJobStatus::Pending;
         job.live.fetching = None;
         if let Some(executor) = executor {
             self.tracks.entry(executor).or_default().broken += 1;
         }
-        self.choose(now, id)
+        let mut effects = self.choose(now, id);
+        effects.extend(rating);
+        effects
     }
+}
+
+/// Says what came of an executor's work; nobody speaks of its own.
+pub(super) fn rating(
+    me: Did,
+    job: &Job,
+    executor: Did,
+    epoch: u64,
+    receipt: Option<Cid>,
+    outcome: JobOutcome,
+) -> Option<Effect> {
+    let space = job.params.space;
+    (executor != me).then_some(Effect::Rate { job: job.record.id, epoch, space, executor, receipt, outcome })
 }
 
 fn is_refused(bid: &BidRecord) -> bool {

@@ -1,9 +1,9 @@
 //! Accepting one receipt, and recording the others.
 
 use icn_protocol::{ExecutionReceipt, ExecutionReceiptAvailable, JobStatus, RefusalCode, Response};
-use icn_types::{Cid, Did, Duration, End, StandardJobStatus};
+use icn_types::{Cid, Did, Duration, End, JobOutcome, StandardJobStatus};
 
-use super::assignment::close_assignment;
+use super::assignment::{close_assignment, rating};
 use super::payment::{check_price, intend_capture};
 use super::{FetchFailure, Originator, ack};
 use crate::clock::Now;
@@ -125,10 +125,12 @@ impl Originator {
                 now,
                 id,
                 "broken",
+                JobOutcome::Missing,
                 &format!("the announced receipt cannot be had: {reason}"),
             ),
             Err(FetchFailure::Invalid(reason)) => {
-                self.lose_executor(now, id, "broken", &format!("the receipt does not hold: {reason}"))
+                let what = format!("the receipt does not hold: {reason}");
+                self.lose_executor(now, id, "broken", JobOutcome::Invalid, &what)
             }
         }
     }
@@ -147,12 +149,13 @@ impl Originator {
                 now,
                 id,
                 "broken",
+                JobOutcome::Failed,
                 &format!("the executor handed the job back{error}"),
             );
         }
         if let Err(reason) = check_price(&job.record, &receipt) {
             let what = format!("the receipt does not hold: {reason}");
-            return self.lose_executor(now, id, "broken", &what);
+            return self.lose_executor(now, id, "broken", JobOutcome::Invalid, &what);
         }
         close_assignment(&mut job.record, "kept");
         if job.record.state == JobStatus::AwaitingAssignmentConfirmation {
@@ -174,10 +177,12 @@ impl Originator {
         job.record.receipt_cid = Some(cid);
         let executor = receipt.executor_did;
         let capture = intend_capture(job, cid, &receipt);
+        let rating = rating(self.me, job, executor, receipt.lease_epoch, Some(cid), JobOutcome::Valid);
         job.record.receipt = Some(receipt);
         self.tracks.entry(executor).or_default().kept += 1;
         let mut effects = self.finish(id, Vec::new());
         effects.extend(capture);
+        effects.extend(rating);
         effects
     }
 }

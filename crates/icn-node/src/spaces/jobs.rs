@@ -48,6 +48,10 @@ pub(crate) fn perform(node: &Arc<Node>, effect: Effect) {
             Effect::WatchHold { job, epoch, space, hold, role } => {
                 watch(&node, job, epoch, space, &hold, role).await;
             }
+            Effect::Rate { job, epoch, space, executor, receipt, outcome } => {
+                let act = Act::Rate { executor, job, receipt, outcome };
+                rate(&node, space, act, key("rate", &job, epoch)).await;
+            }
             Effect::Persist(_)
             | Effect::Note(_)
             | Effect::Publish { .. }
@@ -256,6 +260,14 @@ async fn claim(
     }
     if let Some(how) = ending(&space, &hold) {
         node.happen(Happening::Executor(ExecutorEvent::HoldEnded { job, epoch, how })).await;
+    }
+}
+
+/// Says in the books what came of a job, if this node keeps any for it.
+async fn rate(node: &Node, space: Option<Did>, act: Act, key: Option<String>) {
+    let Ok(space) = paying_space(node, space) else { return };
+    if let Err(refusal) = write(node, &space, act, key).await {
+        tracing::debug!(error = %refusal, "what came of a job was not said in the books");
     }
 }
 

@@ -97,6 +97,8 @@ impl Federation {
             Act::Currency { .. } => "currency".to_owned(),
             Act::Treasury { .. } => "treasury".to_owned(),
             Act::Repair { .. } => "repair".to_owned(),
+            Act::Trust { of, score_ppm, .. } => format!("trust {} by {score_ppm}", self.name(of)),
+            Act::Rate { executor, outcome, .. } => format!("rate {} {outcome}", self.name(executor)),
         }
     }
 }

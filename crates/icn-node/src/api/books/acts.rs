@@ -1,7 +1,7 @@
 //! Acts in a line for people.
 
 use icn_ledger::{Act, Finality, OrderRef, OrderView};
-use icn_types::Did;
+use icn_types::{Did, format_score};
 
 use super::words::Words;
 
@@ -34,6 +34,8 @@ pub(super) const fn kind(act: &Act) -> &'static str {
         Act::Claim { .. } => "claim",
         Act::Seal { .. } => "seal",
         Act::Repair { .. } => "repair",
+        Act::Trust { .. } => "trust",
+        Act::Rate { .. } => "rate",
     }
 }
 
@@ -42,7 +44,10 @@ pub(super) type Orders<'a> = &'a dyn Fn(&OrderRef) -> Option<OrderView>;
 
 /// Says what an act does.
 pub(super) fn text(act: &Act, words: &Words, orders: Orders<'_>) -> String {
-    rule_text(act, words).or_else(|| money_text(act, words, orders)).unwrap_or_else(|| kind(act).to_owned())
+    rule_text(act, words)
+        .or_else(|| money_text(act, words, orders))
+        .or_else(|| word_text(act, words))
+        .unwrap_or_else(|| kind(act).to_owned())
 }
 
 fn rule_text(act: &Act, words: &Words) -> Option<String> {
@@ -102,8 +107,26 @@ fn rule_text(act: &Act, words: &Words) -> Option<String> {
         | Act::Capture { .. }
         | Act::Claim { .. }
         | Act::Seal { .. }
-        | Act::Repair { .. } => return None,
+        | Act::Repair { .. }
+        | Act::Trust { .. }
+        | Act::Rate { .. } => return None,
     })
+}
+
+/// Says what a word about somebody says.
+fn word_text(act: &Act, words: &Words) -> Option<String> {
+    if let Act::Trust { of, context, score_ppm, expires, note } = act {
+        let of = words.name(of);
+        if *score_ppm == 0 {
+            return Some(format!("trusts {of} no more ({context})"));
+        }
+        let until = expires.map_or_else(String::new, |time| format!(" until {time}"));
+        let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        return Some(format!("trusts {of} by {} ({context}){until}{note}", format_score(*score_ppm)));
+    }
+    let Act::Rate { executor, job, outcome, .. } = act else { return None };
+    let job: String = job.to_string().chars().take(CID_CHARS_SHOWN).collect();
+    Some(format!("says of the job {job} by {}: {outcome}", words.name(executor)))
 }
 
 fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
@@ -157,7 +180,9 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
         | Act::Freeze { .. }
         | Act::Unfreeze { .. }
         | Act::Witnesses { .. }
-        | Act::Treasury { .. } => return None,
+        | Act::Treasury { .. }
+        | Act::Trust { .. }
+        | Act::Rate { .. } => return None,
     })
 }
 

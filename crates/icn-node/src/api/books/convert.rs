@@ -116,6 +116,8 @@ pub(super) fn reason_code(reason: &Reason) -> String {
         | Reason::SealPrev
         | Reason::SealTime
         | Reason::SealDigest
+        | Reason::OwnWord
+        | Reason::TooManyEdges
         | Reason::Pending => reason.code().replace('_', "-"),
     }
 }

@@ -104,6 +104,8 @@ impl BooksFace {
             Reason::Repeated => decided("key-reused"),
             Reason::Number(_) => decided("number-taken"),
             Reason::SealPrev | Reason::SealTime | Reason::SealDigest => decided("seal-refused"),
+            Reason::OwnWord => wrong("own-word"),
+            Reason::TooManyEdges => refused("too-many-edges"),
             Reason::Pending => Problem::new(503, "busy", detail),
         }
     }
@@ -152,6 +154,9 @@ fn timeless(act: Act) -> Act {
         Act::Hold { to, amount, currency, expires: _, purpose } => {
             Act::Hold { to, amount, currency, expires: icn_types::Timestamp::default(), purpose }
         }
+        Act::Trust { of, context, score_ppm, expires: _, note } => {
+            Act::Trust { of, context, score_ppm, expires: None, note }
+        }
         Act::Line { account, currency, limit, number: _ } => {
             Act::Line { account, currency, limit, number: 0 }
         }
@@ -173,6 +178,7 @@ fn timeless(act: Act) -> Act {
         | Act::Capture { .. }
         | Act::Claim { .. }
         | Act::Seal { .. }
-        | Act::Repair { .. }) => other,
+        | Act::Repair { .. }
+        | Act::Rate { .. }) => other,
     }
 }
