@@ -34,6 +34,5 @@ pub use crate::sync::{
     Hello, PASS_BYTES_MAX, SYNC_MESSAGE_BYTES_MAX, SYNC_VERSION, Step, Summary, SyncError, SyncSession,
     frame, frame_length, refuse, unframe,
 };
-pub use crate::topic::{
-    AccessControl, LogId, Scope, TOPIC_NAME_BYTES_MAX, TopicMeta, TopicName, TopicNameError,
-};
+pub use crate::topic::{AccessControl, LogId, TOPIC_NAME_BYTES_MAX, TopicMeta, TopicName, TopicNameError};
+pub use icn_types::Scope;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use icn_types::Did;
+use icn_types::{Did, Scope};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest name of a topic, in bytes.
@@ -68,20 +68,6 @@ impl AccessControl {
     }
 }
 
-/// How far live entries are pushed (GOS-14). Reconciliation reaches every member, whatever the scope (conflict C-47).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Nodes of the own cluster.
-    LocalCluster,
-    /// Nodes of the own region.
-    Regional,
-    /// Every node of the space.
-    Global,
-    /// Nodes of federated spaces too.
-    Federation,
-}
-
 /// What holds for one topic of a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicMeta {
@@ -89,7 +75,7 @@ pub struct TopicMeta {
     pub name: TopicName,
     /// Who may read and append.
     pub access: AccessControl,
-    /// How far live entries are pushed.
+    /// How far live entries are pushed. Reconciliation reaches every member, whatever the scope (C-47).
     pub scope: Scope,
     /// The most entries that are kept. Full: further entries are refused and counted.
     pub entries_max: u64,

@@ -17,7 +17,10 @@ const fn factors() -> [u64; PLACES] {
     let mut place = 0;
     while place < PLACES {
         last = (last << 32).isqrt();
-        #[expect(clippy::indexing_slicing, reason = "`get_mut` is not for constants; the index is below the length")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "`get_mut` is not for constants; the index is below the length"
+        )]
         {
             factors[place] = last;
         }

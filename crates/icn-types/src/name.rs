@@ -1,4 +1,4 @@
-//! Names that people and files have: regions, and the paths of inputs and outputs.
+//! Names that people and files have: regions, clusters, and the paths of inputs and outputs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,6 +18,9 @@ pub enum NameError {
     /// Not a region.
     #[error("`{0}` is not a region: use 1 to 32 of `a-z`, `0-9` and `-`")]
     Region(String),
+    /// Not a cluster.
+    #[error("`{0}` is not a cluster: use 1 to 32 of `a-z`, `0-9` and `-`")]
+    Cluster(String),
     /// Not a path that an input or output may have.
     #[error("`{0}` cannot name an input or output: {1}")]
     Path(String, &'static str),
@@ -45,9 +48,7 @@ impl FromStr for Region {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let valid = (1..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if valid {
+        if is_label(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(NameError::Region(text.chars().take(64).collect()))
@@ -65,6 +66,47 @@ impl<'de> Deserialize<'de> for Region {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// A group of nodes that work together in one region, such as those of a co-op, as its operators call it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ClusterId(String);
+
+impl ClusterId {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if is_label(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NameError::Cluster(text.chars().take(64).collect()))
+        }
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClusterId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Checks the path of one input or output: relative, `/` between parts, nothing that could leave the folder.
