@@ -19,6 +19,7 @@ pub use self::report::ExecutionReport;
 use crate::clock::{Now, Tick};
 use crate::effect::{Answer, Effect, HoldEnd, RequestId, Timer};
 use crate::record::{ExecutionRecord, OfferRecord};
+use crate::regard::Regards;
 
 /// How many announcements are remembered because this node was too busy for them. Full: the oldest is forgotten.
 const WAITING_MAX: usize = 1_024;
@@ -216,6 +217,7 @@ pub struct Executor {
     /// Announcements that wait for a free place, oldest first.
     waiting: VecDeque<JobAnnouncement>,
     draining: bool,
+    regards: Arc<Regards>,
 }
 
 impl Executor {
@@ -233,6 +235,7 @@ impl Executor {
             done: VecDeque::new(),
             waiting: VecDeque::new(),
             draining: false,
+            regards: Arc::default(),
         }
     }
 
@@ -267,6 +270,11 @@ impl Executor {
         let mut effects = self.ended(now, &job, epoch, report);
         effects.extend(self.resume_dues(now, &job, Some(epoch)));
         effects
+    }
+
+    /// Takes over what policy thinks of members from now on. Bids that were made before still bind.
+    pub fn set_regards(&mut self, regards: Arc<Regards>) {
+        self.regards = regards;
     }
 
     /// Advances the machine by one event. Never blocks, never fails; input out of place has no effects.

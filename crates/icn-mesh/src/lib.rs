@@ -17,6 +17,7 @@ mod originator;
 mod payment;
 mod placement;
 mod record;
+mod regard;
 #[cfg(test)]
 mod testing;
 mod track;
@@ -34,4 +35,5 @@ pub use crate::record::{
     AssignmentRecord, BidRecord, DeclineRecord, ExecutionRecord, Failure, HISTORY_MAX, JobRecord,
     OfferRecord, Turn,
 };
+pub use crate::regard::{Regard, Regards};
 pub use crate::track::Track;

@@ -25,6 +25,7 @@ use crate::directory::Directory;
 use crate::effect::{Answer, Effect, HoldEnd, Persist, RequestId, Timer};
 use crate::placement::Placement;
 use crate::record::{Failure, JobRecord};
+use crate::regard::{Gate, Regards};
 use crate::track::Track;
 
 /// How many final jobs stay in memory to answer latecomers.
@@ -260,6 +261,7 @@ pub struct Originator {
     unsettled: BTreeSet<Cid>,
     directory: Directory,
     tracks: BTreeMap<Did, Track>,
+    regards: Arc<Regards>,
 }
 
 impl Originator {
@@ -275,6 +277,7 @@ impl Originator {
             unsettled: BTreeSet::new(),
             directory: Directory::default(),
             tracks: BTreeMap::new(),
+            regards: Arc::default(),
         }
     }
 
@@ -454,8 +457,20 @@ impl Originator {
         &self.directory
     }
 
+    /// Takes over what policy thinks of members from now on.
+    pub fn set_regards(&mut self, regards: Arc<Regards>) {
+        self.regards = regards;
+    }
+
+    /// Returns an executor's reputation: what the words of members add up to, or, where nobody spoke, the own experience.
     fn reputation(&self, executor: &Did) -> u64 {
-        self.tracks.get(executor).copied().unwrap_or_default().reputation()
+        let own = || self.tracks.get(executor).copied().unwrap_or_default().reputation();
+        self.regards.reputation(executor).unwrap_or_else(own)
+    }
+
+    /// Returns trust in an executor, where trust counts; a node trusts itself.
+    fn gate(&self, executor: &Did) -> Option<Gate> {
+        self.regards.gate(executor).filter(|_| *executor != self.me)
     }
 
     fn remember_track(&mut self, record: &JobRecord) {

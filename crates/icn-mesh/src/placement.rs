@@ -7,9 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use icn_protocol::{ExecutionPolicy, MeshJobParams, RefusalCode, capacity};
-use icn_types::{Did, Duration, NodeCapacity, Region, ResourceType, TokenAmount};
+use icn_types::{Did, Duration, NodeCapacity, Region, ResourceType, TokenAmount, format_score};
 
 use crate::record::BidRecord;
+use crate::regard::{Gate, Regards};
 
 /// Full marks.
 const MILLION: u64 = 1_000_000;
@@ -22,6 +23,8 @@ pub enum Placement {
     BestScore,
     /// The first acceptable bid, at once.
     Fifo,
+    /// Filter, then trust 40 %, capacity 30 %, locality 20 % and price 10 % (seed 002, compute section 1).
+    TrustWeighted,
 }
 
 impl Placement {
@@ -29,7 +32,7 @@ impl Placement {
     #[must_use]
     pub const fn window(self) -> Duration {
         match self {
-            Self::BestScore => Duration::from_millis(50),
+            Self::BestScore | Self::TrustWeighted => Duration::from_millis(50),
             Self::Fifo => Duration::ZERO,
         }
     }
@@ -40,6 +43,7 @@ impl fmt::Display for Placement {
         f.write_str(match self {
             Self::BestScore => "BestScore",
             Self::Fifo => "FIFO",
+            Self::TrustWeighted => "TrustWeighted",
         })
     }
 }
@@ -51,7 +55,10 @@ impl FromStr for Placement {
         match name.to_ascii_lowercase().as_str() {
             "bestscore" | "best-score" | "default" => Ok(Self::BestScore),
             "fifo" => Ok(Self::Fifo),
-            _ => Err(format!("`{name}` is not a placement policy: use `BestScore` (the default) or `FIFO`")),
+            "trustweighted" | "trust-weighted" => Ok(Self::TrustWeighted),
+            _ => Err(format!(
+                "`{name}` is not a placement policy: use `BestScore` (the default), `TrustWeighted` or `FIFO`"
+            )),
         }
     }
 }
@@ -84,6 +91,8 @@ pub(crate) struct Candidate<'a> {
     pub price: Option<&'a TokenAmount>,
     /// Its reputation in parts per million.
     pub reputation: u64,
+    /// Trust in it, where trust counts.
+    pub gate: Option<Gate>,
 }
 
 /// The limits of a job and the names under which executors advertise theirs.
@@ -106,6 +115,23 @@ pub(crate) fn eligible(params: &MeshJobParams, candidate: &Candidate<'_>) -> Res
     let no = |code, detail| Err(Ineligible { code, detail });
     if let Some(policy) = &params.execution_policy {
         policy_allows(policy, candidate)?;
+    }
+    let is_named = params
+        .execution_policy
+        .as_ref()
+        .is_some_and(|policy| policy.allowed_executors.contains(candidate.did));
+    if let Some(gate) = candidate.gate
+        && gate.has_ppm < gate.least_ppm
+        && !is_named
+    {
+        return no(
+            RefusalCode::Policy,
+            format!(
+                "executors are trusted by {} at least, this one by {}: name it to the job, or say that you trust it",
+                format_score(gate.least_ppm),
+                format_score(gate.has_ppm)
+            ),
+        );
     }
     for (kind, wanted) in limits(params) {
         if let Some(offered) = candidate.capacity.0.get(&kind)
@@ -186,6 +212,7 @@ pub(crate) fn rank(
     placement: Placement,
     params: &MeshJobParams,
     bids: &[(usize, &BidRecord, u64)],
+    regards: &Regards,
 ) -> Vec<Scored> {
     let cheapest = bids.iter().map(|(_, bid, _)| asked(bid)).min().unwrap_or(0);
     let (price_weight, rep_weight) = weights(params.execution_policy.as_ref());
@@ -193,12 +220,16 @@ pub(crate) fn rank(
         .iter()
         .map(|(index, bid, reputation)| {
             let price = (u128::from(cheapest) + 1) * u128::from(MILLION) / (u128::from(asked(bid)) + 1);
+            if placement == Placement::TrustWeighted {
+                let score = PlacementScore::of(bid, regards, u64::try_from(price).unwrap_or(MILLION)).total();
+                return (Scored { index: *index, score }, *bid);
+            }
             let sum = price * u128::from(price_weight) + u128::from(*reputation) * u128::from(rep_weight);
             let score = sum / u128::from(price_weight.saturating_add(rep_weight).max(1));
             (Scored { index: *index, score: u64::try_from(score).unwrap_or(MILLION).min(MILLION) }, *bid)
         })
         .collect();
-    if placement == Placement::BestScore {
+    if placement != Placement::Fifo {
         scored.sort_by(|(a, x), (b, y)| {
             b.score
                 .cmp(&a.score)
@@ -209,6 +240,42 @@ pub(crate) fn rank(
         });
     }
     scored.into_iter().map(|(scored, _)| scored).collect()
+}
+
+/// The parts of a placement score, each from 0 to 1,000,000 (JOB-25, JOB-26; B-75: each part is clamped, and the originator
+/// computes all of them itself).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct PlacementScore {
+    /// `(trust − 0.3) / 0.7`: executors below 0.3 are not asked at all.
+    trust: u64,
+    /// `1 / (1 + jobs that wait there)`.
+    capacity: u64,
+    /// `(500 ms − round trip) / 500 ms`, one half where it was not measured; a tenth more for each block that is there.
+    locality: u64,
+    /// The cheapest price over this one.
+    economic: u64,
+}
+
+impl PlacementScore {
+    fn of(bid: &BidRecord, regards: &Regards, economic: u64) -> Self {
+        const ROUND_TRIP_MAX_MS: u64 = 500;
+        const TRUST_LEAST_PPM: u64 = 300_000;
+        let trust = u64::from(regards.trust(&bid.executor)).saturating_sub(TRUST_LEAST_PPM);
+        let near = regards.round_trips.get(&bid.executor).map_or(MILLION / 2, |time| {
+            ROUND_TRIP_MAX_MS.saturating_sub(time.as_millis()) * MILLION / ROUND_TRIP_MAX_MS
+        });
+        let held = bid.blobs_held.saturating_mul(MILLION / 10);
+        Self {
+            trust: (trust * MILLION / (MILLION - TRUST_LEAST_PPM)).min(MILLION),
+            capacity: MILLION / bid.queue_depth.saturating_add(1),
+            locality: near.saturating_add(held).min(MILLION),
+            economic: economic.min(MILLION),
+        }
+    }
+
+    const fn total(self) -> u64 {
+        (self.trust * 40 + self.capacity * 30 + self.locality * 20 + self.economic * 10) / 100
+    }
 }
 
 fn asked(bid: &BidRecord) -> u64 {
@@ -225,7 +292,10 @@ fn weights(policy: Option<&ExecutionPolicy>) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::testing::{at, bid, hours, key, params, policy};
-    use icn_types::{Cid, ResourceProfile, Resources};
+    use std::collections::BTreeMap;
+
+    use crate::regard::Regard;
+    use icn_types::{Cid, Constraints, ResourceProfile, Resources};
 
     fn resources(amounts: &[(&str, u64)]) -> Resources {
         amounts.iter().map(|(name, amount)| (ResourceType::from((*name).to_owned()), *amount)).collect()
@@ -233,6 +303,10 @@ mod tests {
 
     /// Asks whether a node in `north` that asks 5 hours and offers some limits may have a job.
     fn verdict(params: &MeshJobParams) -> Result<(), String> {
+        verdict_with(params, None)
+    }
+
+    fn verdict_with(params: &MeshJobParams, gate: Option<Gate>) -> Result<(), String> {
         let (did, region) = (key(1).did(), "north".parse::<Region>().unwrap());
         let offered =
             [("cpu_millicores", 2_000), (capacity::FUEL_MAX, 2_000), (capacity::TIMEOUT_SECONDS_MAX, 60)];
@@ -243,6 +317,7 @@ mod tests {
             capacity: &capacity,
             price: Some(&price),
             reputation: 300_000,
+            gate,
         };
         eligible(params, &candidate).map_err(|rule| rule.code.as_str().to_owned())
     }
@@ -298,8 +373,14 @@ mod tests {
         job.max_fuel = 5_000;
         let (did, capacity, price) =
             (key(1).did(), NodeCapacity(resources(&[(capacity::FUEL_MAX, 2_000)])), hours(5));
-        let candidate =
-            Candidate { did: &did, region: None, capacity: &capacity, price: Some(&price), reputation: 0 };
+        let candidate = Candidate {
+            did: &did,
+            region: None,
+            capacity: &capacity,
+            price: Some(&price),
+            reputation: 0,
+            gate: None,
+        };
         assert_eq!(
             eligible(&job, &candidate).unwrap_err().to_string(),
             "limit: the job may use 5000 of fuel_max, this node allows 2000"
@@ -333,7 +414,11 @@ mod tests {
     ) -> Vec<(usize, u64)> {
         let bids: Vec<(usize, &BidRecord, u64)> =
             bids.iter().enumerate().map(|(index, (bid, reputation))| (index, bid, *reputation)).collect();
-        rank(placement, &params(policy), &bids).iter().map(|scored| (scored.index, scored.score)).collect()
+        let regards = Regards::default();
+        rank(placement, &params(policy), &bids, &regards)
+            .iter()
+            .map(|scored| (scored.index, scored.score))
+            .collect()
     }
 
     #[test]
@@ -352,6 +437,53 @@ mod tests {
         let most = Some(ExecutionPolicy { price_weight: u32::MAX, rep_weight: u32::MAX, ..policy() });
         assert_eq!(order(best, most, &bids), [(1, 500_000), (0, 0)]);
         assert_eq!(order(best, None, &[]), []);
+    }
+
+    #[test]
+    fn whoever_is_trusted_too_little_is_not_asked_unless_the_job_names_it() {
+        let gate = |has_ppm| Some(Gate { has_ppm, least_ppm: 300_000 });
+        let paying = ExecutionPolicy { max_price: Some(hours(5)), ..policy() };
+        let job = params(Some(paying.clone()));
+        assert_eq!(verdict_with(&job, gate(300_000)), Ok(()));
+        assert_eq!(verdict_with(&job, gate(299_999)), Err("policy".to_owned()));
+        let named = params(Some(ExecutionPolicy { allowed_executors: vec![key(1).did()], ..paying }));
+        assert_eq!(verdict_with(&named, gate(0)), Ok(()));
+    }
+
+    #[test]
+    fn the_parts_of_a_placement_score_stay_within_their_bounds() {
+        let did = key(1).did();
+        let regard =
+            |trust_ppm| Regard { trust_ppm, reputation_ppm: None, constraints: Constraints::default() };
+        let regards = |trust_ppm, round_trip: Option<u64>| Regards {
+            members: BTreeMap::from([(did, regard(trust_ppm))]),
+            round_trips: round_trip.map(|ms| (did, Duration::from_millis(ms))).into_iter().collect(),
+            ..Regards::default()
+        };
+        let bid = |queue_depth, blobs_held| BidRecord { queue_depth, blobs_held, ..record(1, None) };
+        let check = |bid: &BidRecord, regards: &Regards, parts: [u64; 4]| {
+            let score = PlacementScore::of(bid, regards, parts[3]);
+            assert_eq!([score.trust, score.capacity, score.locality, score.economic], parts);
+            score.total()
+        };
+        // JOB-26: (0.65 − 0.3) / 0.7; one waits; 100 ms of 500.
+        let total = check(&bid(1, 0), &regards(650_000, Some(100)), [500_000, 500_000, 800_000, 1_000_000]);
+        assert_eq!(total, 610_000);
+        assert_eq!(check(&bid(0, 0), &regards(0, None), [0, 1_000_000, 500_000, 0]), 400_000);
+        let all = check(&bid(0, u64::MAX), &regards(2_000_000, Some(0)), [1_000_000; 4]);
+        assert_eq!(all, 1_000_000);
+        check(&bid(u64::MAX, 0), &regards(300_000, Some(u64::MAX)), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn trust_weighs_most_where_it_is_asked_for() {
+        let bids = [(record(1, Some(1)), 0), (record(2, Some(9)), 0)];
+        let list: Vec<(usize, &BidRecord, u64)> =
+            bids.iter().enumerate().map(|(index, (bid, reputation))| (index, bid, *reputation)).collect();
+        let regard = Regard { trust_ppm: 900_000, reputation_ppm: None, constraints: Constraints::default() };
+        let regards = Regards { members: BTreeMap::from([(key(2).did(), regard)]), ..Regards::default() };
+        let first = |placement| rank(placement, &params(None), &list, &regards)[0].index;
+        assert_eq!((first(Placement::BestScore), first(Placement::TrustWeighted)), (0, 1));
     }
 
     #[test]
@@ -376,6 +508,7 @@ mod tests {
             ("DEFAULT", Some(Placement::BestScore)),
             ("FIFO", Some(Placement::Fifo)),
             ("fifo", Some(Placement::Fifo)),
+            ("TrustWeighted", Some(Placement::TrustWeighted)),
             ("lottery", None),
             ("", None),
         ] {

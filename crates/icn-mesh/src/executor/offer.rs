@@ -30,7 +30,7 @@ impl Executor {
         if self.draining || self.is_busy_with(&announcement.announcement_id) {
             return Vec::new();
         }
-        if let Err(reason) = self.would_run(&announcement.job_params) {
+        if let Err(reason) = self.would_run(&announcement.originator_did, &announcement.job_params) {
             return if announcement.explain == Some(true) {
                 self.decline(now, &announcement, &reason)
             } else {
@@ -49,7 +49,7 @@ impl Executor {
     }
 
     /// Applies this node's own rules: the job's policy, its limits, what this version can run.
-    fn would_run(&self, params: &MeshJobParams) -> Result<(), Ineligible> {
+    fn would_run(&self, originator: &Did, params: &MeshJobParams) -> Result<(), Ineligible> {
         let no = |detail: &str| Err(Ineligible { code: RefusalCode::Unsupported, detail: detail.to_owned() });
         if params.workflow_type != WorkflowType::SingleWasmModule {
             return no("this node runs single modules only");
@@ -65,8 +65,41 @@ impl Executor {
             price: price.as_ref(),
             // What the originator thinks of this node is for the originator to say.
             reputation: u64::MAX,
+            gate: None,
         };
+        self.may_ask(originator, params)?;
         placement::eligible(params, &candidate)
+    }
+
+    /// Applies what policy lets an originator ask of this node; itself it may ask anything.
+    fn may_ask(&self, originator: &Did, params: &MeshJobParams) -> Result<(), Ineligible> {
+        if *originator == self.me {
+            return Ok(());
+        }
+        let allowed = self.regards.constraints(originator);
+        let no = |detail: String| Err(Ineligible { code: RefusalCode::Policy, detail });
+        if params.max_fuel > allowed.fuel_max {
+            return no(format!(
+                "the job may use {} of fuel, this node gives its originator {}",
+                params.max_fuel, allowed.fuel_max
+            ));
+        }
+        if allowed.jobs_max < u32::MAX && self.taken_by(originator) >= allowed.jobs_max as usize {
+            return no(format!(
+                "this node runs {} jobs of this originator at once, and has bid for as many",
+                allowed.jobs_max
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts the jobs of an originator that run here, are about to, or that a bid binds this node to.
+    fn taken_by(&self, originator: &Did) -> usize {
+        let open = self.executions.values().filter(|execution| execution.record.receipt.is_none());
+        let runs = open.filter(|execution| execution.record.originator == *originator).count();
+        let checked = self.checking.values().filter(|checking| checking.offer.originator == *originator);
+        let bid = self.offers.values().filter(|offer| offer.originator == *originator);
+        runs + checked.count() + bid.count()
     }
 
     fn bid(&mut self, now: Now, announcement: &JobAnnouncement, blobs_held: Vec<Cid>) -> Vec<Effect> {

@@ -117,6 +117,24 @@ fn what_cannot_run_is_declined_with_a_code_when_asked() {
 }
 
 #[test]
+fn an_originator_gets_what_policy_gives_it() {
+    let given = |fuel_max, jobs_max| {
+        let constraints = icn_types::Constraints { fuel_max, jobs_max, ..icn_types::Constraints::default() };
+        Arc::new(crate::Regards { strangers: constraints, ..crate::Regards::default() })
+    };
+    let mut executor = executor();
+    let bids = |effects: &[Effect]| matches!(sent(effects), Some(Message::JobBidV1(_)));
+    executor.set_regards(given(999, u32::MAX));
+    assert!(!bids(&announced(&mut executor, at(0), 1).1), "the job may use 1,000 of fuel");
+    executor.set_regards(given(1_000, 2));
+    assert!(bids(&announced(&mut executor, at(0), 2).1));
+    assert!(bids(&announced(&mut executor, at(0), 3).1));
+    assert!(!bids(&announced(&mut executor, at(0), 4).1), "two at once");
+    executor.set_regards(given(1_000, 3));
+    assert!(bids(&announced(&mut executor, at(0), 5).1), "without a new start");
+}
+
+#[test]
 fn an_assignment_is_durable_before_it_is_acknowledged() {
     let mut executor = executor();
     let (job, _) = announced(&mut executor, at(0), 1);

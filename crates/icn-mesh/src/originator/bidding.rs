@@ -10,6 +10,7 @@ use crate::clock::Now;
 use crate::effect::{Effect, Persist, Timer};
 use crate::placement::{self, Candidate};
 use crate::record::{BidRecord, DeclineRecord};
+use crate::regard::Gate;
 
 /// How many refusals to bid are kept for a job. Full: the newest are not kept.
 const DECLINES_MAX: usize = 64;
@@ -106,6 +107,7 @@ impl Originator {
             vec![Effect::Reply { ticket, response: Response::refused(code, message) }]
         };
         let (bids_max, reputation) = (self.config.bids_max, self.reputation(&bid.executor_did));
+        let gate = self.gate(&bid.executor_did);
         let Some(job) = self.jobs.get_mut(&bid.announcement_id).filter(|job| !job.record.status.is_final())
         else {
             return refuse(RefusalCode::UnknownJob, "no open job of this node has this id".into());
@@ -114,7 +116,8 @@ impl Originator {
         let verdict = if job.record.remote && bid.executor_did == self.me {
             Err("policy: the submitter asked for another node".to_owned())
         } else {
-            placement::eligible(&job.params, &candidate(&record, reputation)).map_err(|rule| rule.to_string())
+            placement::eligible(&job.params, &candidate(&record, reputation, gate))
+                .map_err(|rule| rule.to_string())
         };
         let known = job
             .record
@@ -206,6 +209,7 @@ impl Originator {
                         capacity: &known.capacity,
                         price: None,
                         reputation: self.reputation(did),
+                        gate: self.gate(did),
                     };
                     job.record.bids.iter().any(|bid| bid.executor == *did)
                         || job.record.declines.iter().any(|decline| decline.executor == *did)
@@ -250,7 +254,7 @@ impl Originator {
             .filter(|(_, bid)| may_be_paid(&job.record, &self.me, &bid.executor, bid.price.as_ref()))
             .map(|(index, bid)| (index, bid, self.reputation(&bid.executor)))
             .collect();
-        placement::rank(job.placement, &job.params, &choosable)
+        placement::rank(job.placement, &job.params, &choosable, &self.regards)
     }
 }
 
@@ -281,12 +285,13 @@ fn bid_record(now: Now, bid: &JobBid, cid: Cid) -> BidRecord {
     }
 }
 
-fn candidate(bid: &BidRecord, reputation: u64) -> Candidate<'_> {
+fn candidate(bid: &BidRecord, reputation: u64, gate: Option<Gate>) -> Candidate<'_> {
     Candidate {
         did: &bid.executor,
         region: bid.region.as_ref(),
         capacity: &bid.capacity,
         price: bid.price.as_ref(),
         reputation,
+        gate,
     }
 }

@@ -47,6 +47,7 @@ impl Originator {
                 capacity: &known.capacity,
                 price: None,
                 reputation: self.reputation(did),
+                gate: self.gate(did),
             };
             let verdict = Params::from_bytes(&record.params)
                 .ok()

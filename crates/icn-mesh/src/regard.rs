@@ -1,0 +1,61 @@
+//! What policy thinks of members: facts that the machines weigh without asking where they come from.
+
+use std::collections::BTreeMap;
+
+use icn_types::{Constraints, Did, Duration};
+
+/// What policy thinks of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regard {
+    /// How far it is trusted from here with jobs, in parts per million.
+    pub trust_ppm: u32,
+    /// How it kept its word, by everybody whose word counts here, in parts per million; none where nobody spoke of it.
+    pub reputation_ppm: Option<u32>,
+    /// What it may ask of this node.
+    pub constraints: Constraints,
+}
+
+/// What policy thinks of everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Regards {
+    /// The least trust in an executor, in parts per million; none as long as trust tells nobody apart.
+    pub trust_min_ppm: Option<u32>,
+    /// What those may ask of whom nothing is known.
+    pub strangers: Constraints,
+    /// Those of whom something is known.
+    pub members: BTreeMap<Did, Regard>,
+    /// How long a message to them and back takes, where it was measured.
+    pub round_trips: BTreeMap<Did, Duration>,
+}
+
+impl Regards {
+    /// Returns how far somebody is trusted, in parts per million.
+    #[must_use]
+    pub fn trust(&self, did: &Did) -> u32 {
+        self.members.get(did).map_or(0, |regard| regard.trust_ppm)
+    }
+
+    /// Returns what somebody may ask of this node.
+    #[must_use]
+    pub fn constraints(&self, did: &Did) -> &Constraints {
+        self.members.get(did).map_or(&self.strangers, |regard| &regard.constraints)
+    }
+
+    /// Returns the reputation that the members' words add up to.
+    #[must_use]
+    pub fn reputation(&self, did: &Did) -> Option<u64> {
+        self.members.get(did)?.reputation_ppm.map(u64::from)
+    }
+
+    /// Returns trust in an executor and the least that is asked for, where trust counts.
+    pub(crate) fn gate(&self, executor: &Did) -> Option<Gate> {
+        self.trust_min_ppm.map(|least_ppm| Gate { has_ppm: self.trust(executor), least_ppm })
+    }
+}
+
+/// Trust in an executor, and the least that a job asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gate {
+    pub(crate) has_ppm: u32,
+    pub(crate) least_ppm: u32,
+}
