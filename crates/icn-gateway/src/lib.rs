@@ -31,6 +31,7 @@
 //! | `GET …/forks`, `…/claims`, `…/quarantine`, `…/misbehaviour`, `…/seals` | what shows that the books are right |
 //! | `GET …/verify`, `…/export?format=` | [`api::books::LedgerVerdict`]; the books for other programs |
 //! | `GET`, `POST …/trust`, `GET …/trust/path` | [`api::trust::Edge`]; says how far somebody is trusted; [`api::trust::Answer`] |
+//! | `GET /v1/offenders`, `POST /v1/offenders/{did}/forgive` | [`api::trust::Offender`]s; forgives one |
 //! | `GET …/reputation`, `…/reputation/{executor}` | [`api::trust::Reputation`] |
 //! | `GET /v1/backup` | a tar archive of keystore and data |
 //!

@@ -151,6 +151,8 @@ fn books() -> Router<Shared> {
 /// Routes of trust, and of what follows from it.
 fn trusts() -> Router<Shared> {
     Router::new()
+        .route("/offenders", get(trust::offenders))
+        .route("/offenders/{did}/forgive", post(trust::forgive))
         .route("/spaces/{space}/trust", get(trust::edges).post(trust::say))
         .route("/spaces/{space}/trust/path", get(trust::explain))
         .route("/spaces/{space}/reputation", get(trust::reputations))

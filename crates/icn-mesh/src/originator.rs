@@ -462,10 +462,13 @@ impl Originator {
         self.regards = regards;
     }
 
-    /// Returns an executor's reputation: what the words of members add up to, or, where nobody spoke, the own experience.
+    /// Returns an executor's reputation: what the words of members add up to, where trust counts, else the own experience.
+    /// The two are different scales, and bids are compared by one.
     fn reputation(&self, executor: &Did) -> u64 {
-        let own = || self.tracks.get(executor).copied().unwrap_or_default().reputation();
-        self.regards.reputation(executor).unwrap_or_else(own)
+        if self.regards.trust_min_ppm.is_some() {
+            return self.regards.reputation(executor);
+        }
+        self.tracks.get(executor).copied().unwrap_or_default().reputation()
     }
 
     /// Returns trust in an executor, where trust counts; a node trusts itself.

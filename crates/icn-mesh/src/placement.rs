@@ -453,8 +453,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_placement_score_stay_within_their_bounds() {
         let did = key(1).did();
-        let regard =
-            |trust_ppm| Regard { trust_ppm, reputation_ppm: None, constraints: Constraints::default() };
+        let regard = |trust_ppm| Regard { trust_ppm, reputation_ppm: 0, constraints: Constraints::default() };
         let regards = |trust_ppm, round_trip: Option<u64>| Regards {
             members: BTreeMap::from([(did, regard(trust_ppm))]),
             round_trips: round_trip.map(|ms| (did, Duration::from_millis(ms))).into_iter().collect(),
@@ -480,7 +479,7 @@ mod tests {
         let bids = [(record(1, Some(1)), 0), (record(2, Some(9)), 0)];
         let list: Vec<(usize, &BidRecord, u64)> =
             bids.iter().enumerate().map(|(index, (bid, reputation))| (index, bid, *reputation)).collect();
-        let regard = Regard { trust_ppm: 900_000, reputation_ppm: None, constraints: Constraints::default() };
+        let regard = Regard { trust_ppm: 900_000, reputation_ppm: 0, constraints: Constraints::default() };
         let regards = Regards { members: BTreeMap::from([(key(2).did(), regard)]), ..Regards::default() };
         let first = |placement| rank(placement, &params(None), &list, &regards)[0].index;
         assert_eq!((first(Placement::BestScore), first(Placement::TrustWeighted)), (0, 1));

@@ -9,8 +9,8 @@ use icn_types::{Constraints, Did, Duration};
 pub struct Regard {
     /// How far it is trusted from here with jobs, in parts per million.
     pub trust_ppm: u32,
-    /// How it kept its word, by everybody whose word counts here, in parts per million; none where nobody spoke of it.
-    pub reputation_ppm: Option<u32>,
+    /// How it kept its word, by everybody whose word counts here, in parts per million.
+    pub reputation_ppm: u32,
     /// What it may ask of this node.
     pub constraints: Constraints,
 }
@@ -43,8 +43,8 @@ impl Regards {
 
     /// Returns the reputation that the members' words add up to.
     #[must_use]
-    pub fn reputation(&self, did: &Did) -> Option<u64> {
-        self.members.get(did)?.reputation_ppm.map(u64::from)
+    pub fn reputation(&self, did: &Did) -> u64 {
+        self.members.get(did).map_or(0, |regard| u64::from(regard.reputation_ppm))
     }
 
     /// Returns trust in an executor and the least that is asked for, where trust counts.

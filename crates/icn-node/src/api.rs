@@ -1,6 +1,7 @@
 //! The node as the API sees it.
 
 pub(crate) mod books;
+pub(crate) mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;

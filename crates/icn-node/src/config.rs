@@ -25,6 +25,8 @@ pub struct Config {
     pub originator: OriginatorSection,
     /// `[ledger]`
     pub ledger: LedgerConfig,
+    /// `[trust]`
+    pub trust: TrustConfig,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[log]`
@@ -173,6 +175,52 @@ impl Default for LedgerConfig {
             ramp_period_days: 90,
             required_cleared: 10,
             epoch_seconds: 60,
+        }
+    }
+}
+
+/// When trust limits what others may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrustLimits {
+    /// As soon as a member of one of the node's spaces has said whom it trusts.
+    #[default]
+    Auto,
+    /// Always: whoever nobody vouches for is isolated.
+    On,
+    /// Never: everybody may do the same.
+    Off,
+}
+
+/// What trust means on this node.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrustConfig {
+    /// When it limits what others may do.
+    pub limits: TrustLimits,
+    /// The score below which somebody counts as unknown.
+    #[serde(deserialize_with = "keys::score")]
+    pub default_min_score: u32,
+    /// The score from which on somebody may run jobs of this node.
+    #[serde(deserialize_with = "keys::score")]
+    pub min_execute: u32,
+    /// In how many days a score fades to its half; 0: never.
+    pub half_life_days: u32,
+    /// The most steps of a path.
+    pub hops_max: u32,
+    /// How many scores are kept ready.
+    pub cache_size: usize,
+}
+
+impl Default for TrustConfig {
+    fn default() -> Self {
+        Self {
+            limits: TrustLimits::Auto,
+            default_min_score: 100_000,
+            min_execute: 300_000,
+            half_life_days: 365,
+            hops_max: 6,
+            cache_size: 1_000,
         }
     }
 }

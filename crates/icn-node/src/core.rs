@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::index::Index;
 use crate::perform::batch_of;
 use crate::spaces::Spaces;
+use crate::trust::Oracle;
 
 /// How many happenings may wait for the loop. Full: whoever brings one waits.
 const INBOX_MAX: usize = 8_192;
@@ -44,6 +45,8 @@ pub(crate) enum Happening {
     Originator(OriginatorEvent),
     /// For the executor; nothing happens where there is none.
     Executor(ExecutorEvent),
+    /// What policy thinks of members from now on.
+    Regards(Arc<icn_mesh::Regards>),
     /// A user submits a job; answered when it is durable.
     Submit(Box<Submission>, oneshot::Sender<Result<Cid, SubmitFailure>>),
 }
@@ -84,6 +87,7 @@ pub(crate) struct Node {
     pub(crate) tables: Tables,
     pub(crate) spaces: Spaces,
     pub(crate) net: icn_net::Handle,
+    pub(crate) trust: Oracle,
     pub(crate) runtime: Runtime,
     pub(crate) metrics: Metrics,
     pub(crate) verifier: Ed25519Verifier,
@@ -139,6 +143,7 @@ pub(crate) struct Parts {
     pub(crate) tables: Tables,
     pub(crate) spaces: Spaces,
     pub(crate) net: icn_net::Handle,
+    pub(crate) trust: Oracle,
     pub(crate) runtime: Runtime,
     pub(crate) metrics: Metrics,
     pub(crate) guard: ReplayGuard,
@@ -177,6 +182,7 @@ impl Core {
             tables: parts.tables,
             spaces: parts.spaces,
             net: parts.net,
+            trust: parts.trust,
             runtime: parts.runtime,
             metrics: parts.metrics,
             verifier: Ed25519Verifier::new(),
@@ -228,6 +234,13 @@ impl Core {
             Happening::Originator(event) => {
                 let effects = self.node.machines().originator.handle(now, event);
                 self.take(effects, None).await;
+            }
+            Happening::Regards(regards) => {
+                let mut machines = self.node.machines();
+                machines.originator.set_regards(Arc::clone(&regards));
+                if let Some(executor) = &mut machines.executor {
+                    executor.set_regards(regards);
+                }
             }
             Happening::Executor(event) => {
                 let effects = match &mut self.node.machines().executor {

@@ -11,6 +11,7 @@ use icn_protocol::{
     DIRECT_BYTES_MAX, FreshnessPolicy, GOSSIP_BYTES_MAX, Incoming, Message, ProtocolError, RefusalCode,
     Response, Verified,
 };
+use icn_trust::Violation;
 use tokio::sync::mpsc;
 
 use crate::answer::Asker;
@@ -25,14 +26,19 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
             Event::Gossip { topic, from, data, verdict } if spaces::is_space_topic(&topic) => {
                 spaces::hear_live(&node, &topic, from, data, verdict);
             }
-            Event::Gossip { topic, from: _, data, verdict } => {
-                verdict.send(hear_gossip(&node, &topic, &data).await);
+            Event::Gossip { topic, from, data, verdict } => {
+                let judged = hear_gossip(&node, &topic, &data).await;
+                if judged == Verdict::Reject {
+                    node.trust.blame(node.clock.now().at, &from, Violation::Malformed);
+                }
+                verdict.send(judged);
             }
             Event::Request { from, data, reply } => {
                 hear_request(&node, from, &data, Asker::Peer(reply)).await
             }
             Event::PeerConnected { peer, .. } => {
                 tracing::info!(%peer, "connected");
+                node.trust.stir();
                 node.advertise_soon.notify_one();
             }
             Event::PeerDisconnected { peer } => {

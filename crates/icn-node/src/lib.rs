@@ -22,6 +22,7 @@ mod receipt;
 mod replay;
 mod spaces;
 mod supervisor;
+mod trust;
 mod view;
 mod work;
 

@@ -27,6 +27,7 @@ use crate::data_dir::DataDir;
 use crate::index::Role;
 use crate::node_file::NodeFile;
 use crate::spaces::{Identities, SpaceTables, Spaces};
+use crate::trust::Oracle;
 use crate::{Config, advertise, api, hearing, receipt, spaces};
 
 /// The version of what is in the database. Raise it together with a migration.
@@ -106,6 +107,7 @@ pub async fn run(
         originator: Originator::new(Arc::clone(&signer), originator_config(&config)),
         executor: config.executor.enabled.then(|| Executor::new(signer, executor_config(&config, &runtime))),
     };
+    let trust = Oracle::new(config.trust.clone()).context("`[trust]` of the configuration cannot be used")?;
     let parts = Parts {
         me: keypair.did(),
         config,
@@ -116,6 +118,7 @@ pub async fn run(
         tables,
         spaces,
         net,
+        trust,
         runtime,
         metrics,
         guard: ReplayGuard::new(GuardLimits::default()),
@@ -132,10 +135,12 @@ pub async fn run(
     let hearing_task = tokio::spawn(hearing::run(Arc::clone(&node), events));
     let advertising = tokio::spawn(advertise::run(Arc::clone(&node)));
     let keeping = tokio::spawn(keep(Arc::clone(&node)));
+    let trusting = tokio::spawn(crate::trust::run(Arc::clone(&node)));
     let face: Arc<dyn icn_gateway::api::Node> = Arc::new(api::Face(Arc::clone(&node)));
     let closing = halt.clone();
     let books = Arc::new(api::books::BooksFace(Arc::clone(&node)));
-    let gateway = icn_gateway::Api::new(face, token).with_books(books);
+    let trust = Arc::new(api::trust::TrustFace(api::books::BooksFace(Arc::clone(&node))));
+    let gateway = icn_gateway::Api::new(face, token).with_books(books).with_trust(trust);
     let serving = tokio::spawn(gateway.serve(listener, async move { closing.cancelled().await }));
     let node_file = write_node_file(&node).context("`node.json` cannot be written")?;
     node.metrics.set_supervisor_state(SupervisorState::Running);
@@ -148,6 +153,7 @@ pub async fn run(
     tracing::info!("stopping: no new jobs are taken; what runs may finish");
     remove_node_file(&data_dir);
     advertising.abort();
+    trusting.abort();
     drain(&node, &served, &now).await;
     node.spaces.close(&node.db).await;
     keep_peers(&node);

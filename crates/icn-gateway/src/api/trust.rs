@@ -190,6 +190,23 @@ pub struct Reputation {
     pub sentences: Vec<String>,
 }
 
+/// Somebody who did something wrong towards this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offender {
+    /// Who.
+    pub did: icn_types::Did,
+    /// What follows: `none`, `warn`, `throttle`, `quarantine` or `ban`.
+    pub action: String,
+    /// Until when, for a ban.
+    pub until: Option<Timestamp>,
+    /// How much it weighs now, in thousandths of a point; it halves every ten minutes.
+    pub milli_points: u64,
+    /// How often it did what.
+    pub counts: std::collections::BTreeMap<String, u64>,
+    /// When it did the last of it.
+    pub last: Timestamp,
+}
+
 /// Who trusts whom in a space, and what follows from it on this node.
 #[async_trait]
 pub trait Trust: Send + Sync + 'static {
@@ -206,6 +223,10 @@ pub trait Trust: Send + Sync + 'static {
         offset: usize,
         limit: usize,
     ) -> Result<Page<Reputation>, Problem>;
+    /// Lists those who did something wrong towards this node, by DID.
+    async fn offenders(&self, offset: usize, limit: usize) -> Result<Page<Offender>, Problem>;
+    /// Forgives one of them everything; 404 `no-offence` when there is nothing to forgive.
+    async fn forgive(&self, did: &str) -> Result<Offender, Problem>;
     /// Shows the reputation of one executor with what is behind it.
     async fn reputation(&self, space: &str, executor: &str) -> Result<Reputation, Problem>;
 }

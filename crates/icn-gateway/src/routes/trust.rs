@@ -9,7 +9,9 @@ use serde::Deserialize;
 use super::listing::{Asked, limit_of};
 use super::{Created, Shared, SpacePath, created, json, space_of};
 use crate::api::books::Written;
-use crate::api::trust::{Answer as TrustAnswer, Edge, EdgeListing, Question, Reputation, TrustRequest};
+use crate::api::trust::{
+    Answer as TrustAnswer, Edge, EdgeListing, Offender, Question, Reputation, TrustRequest,
+};
 use crate::problem::Answer;
 
 /// What the list of edges is asked with.
@@ -76,6 +78,21 @@ pub(super) async fn reputations(
 ) -> Answer<Json<Page<Reputation>>> {
     let PageQuery { offset, limit } = query?.0;
     json(shared.trust()?.reputations(&space_of(space)?, offset, limit_of(limit)?).await?)
+}
+
+pub(super) async fn offenders(
+    State(shared): State<Shared>,
+    query: Asked<PageQuery>,
+) -> Answer<Json<Page<Offender>>> {
+    let PageQuery { offset, limit } = query?.0;
+    json(shared.trust()?.offenders(offset, limit_of(limit)?).await?)
+}
+
+pub(super) async fn forgive(
+    State(shared): State<Shared>,
+    did: Result<Path<String>, PathRejection>,
+) -> Answer<Json<Offender>> {
+    json(shared.trust()?.forgive(&did?.0).await?)
 }
 
 pub(super) async fn reputation(

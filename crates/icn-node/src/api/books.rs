@@ -21,7 +21,7 @@ mod spaces;
 mod steps;
 mod verify;
 mod who;
-mod words;
+pub(super) mod words;
 
 use std::sync::Arc;
 

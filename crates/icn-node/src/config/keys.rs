@@ -88,6 +88,27 @@ pub const KEYS: &[Key] = &[
     ),
     key("originator", "open_max", "10000", "Jobs of this node that may be open at once; more are refused."),
     key(
+        "trust",
+        "limits",
+        "\"auto\"",
+        "When trust limits what others may do: `auto`, as soon as a member of one of the node's spaces has said whom it trusts; `on`; `off`.",
+    ),
+    key("trust", "default_min_score", "\"0.1\"", "Whoever is trusted less counts as unknown."),
+    key(
+        "trust",
+        "min_execute",
+        "\"0.3\"",
+        "Whoever is trusted less runs no jobs of this node, unless a job names it.",
+    ),
+    key(
+        "trust",
+        "half_life_days",
+        "365",
+        "In how many days what was said of somebody fades to its half; 0: never.",
+    ),
+    key("trust", "hops_max", "6", "The most steps from one member to the next (1 to 16)."),
+    key("trust", "cache_size", "1000", "How many scores are kept ready."),
+    key(
         "ledger",
         "sync_seconds",
         "10",
@@ -211,6 +232,24 @@ pub(super) fn put(table: &mut toml::Table, key: &Key, text: &str) -> Result<(), 
     };
     section.insert(key.name.to_owned(), value);
     Ok(())
+}
+
+/// Reads a score such as `"0.3"` or `"30%"`, in parts per million; a bare number is fine too.
+pub(super) fn score<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(f64),
+        Whole(u32),
+    }
+    let text = match Written::deserialize(deserializer)? {
+        Written::Text(text) => text,
+        // The shortest text of a number is what was typed.
+        Written::Number(number) => number.to_string(),
+        Written::Whole(number) => number.to_string(),
+    };
+    icn_types::parse_score(&text).map_err(serde::de::Error::custom)
 }
 
 /// Reads a price such as `"5 hours"`.

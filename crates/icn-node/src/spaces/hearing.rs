@@ -6,6 +6,7 @@ use bytes::Bytes;
 use icn_gossip::{LiveMessage, LogId};
 use icn_ledger::replica::{Checked, Event, Live};
 use icn_net::{PeerId, Verdict, VerdictSender};
+use icn_trust::Violation;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,7 +22,8 @@ pub(crate) fn is_space_topic(topic: &str) -> bool {
 /// Hears a live message; its verdict is given by the replica.
 pub(crate) fn hear_live(node: &Arc<Node>, topic: &str, from: PeerId, data: Bytes, verdict: VerdictSender) {
     let space = LogId::from_gossip_topic(topic).and_then(|log| node.spaces.of_log(&log));
-    let (Some(space), Some(from)) = (space, icn_identity::did_of(&from)) else {
+    let peer = from;
+    let (Some(space), Some(from)) = (space, icn_identity::did_of(&peer)) else {
         return verdict.send(Verdict::Ignore);
     };
     let (node, checked) = (Arc::clone(node), Arc::clone(&space));
@@ -33,6 +35,7 @@ pub(crate) fn hear_live(node: &Arc<Node>, topic: &str, from: PeerId, data: Bytes
             }
             Err(error) => {
                 node.metrics.message_refused("space_entry");
+                node.trust.blame(node.clock.now().at, &peer, Violation::Malformed);
                 tracing::debug!(%from, error, "a live message of a space was refused");
                 verdict.send(Verdict::Reject);
                 None

@@ -101,6 +101,11 @@ impl Identities {
             .collect()
     }
 
+    /// Lists who all of them are.
+    pub(crate) fn dids(&self) -> Vec<icn_types::Did> {
+        self.list().iter().map(|(_, keypair)| keypair.did()).collect()
+    }
+
     /// Gives all keys, for signing.
     pub(crate) fn signers(&self) -> Vec<Arc<dyn Signer>> {
         self.list().into_iter().map(|(_, keypair)| keypair as Arc<dyn Signer>).collect()

@@ -165,6 +165,7 @@ impl Task {
                 drop(space.checks.send(Batch { session, entries, proofs, votes }));
             }
             Effect::Changed(entries) => {
+                node.trust.changed();
                 for entry in entries {
                     // Nobody follows: nobody misses it.
                     drop(space.changes.send(entry));

@@ -24,6 +24,22 @@ pub(crate) enum TrustCommand {
     Revoke(TrustRevokeArgs),
     List(TrustListArgs),
     Path(TrustPathArgs),
+    /// List those who did something wrong towards this node, and what follows from it
+    #[command(
+        after_long_help = "Examples:\n  icn trust offenders\n  icn trust offenders --json | jq -r '.items[] | select(.action == \"ban\") | .did'"
+    )]
+    Offenders(PageArgs),
+    /// Forgive somebody what it did: its limits are as trust has them again
+    #[command(after_long_help = "Examples:\n  icn trust forgive did:icn:4vJ9…")]
+    Forgive(DidArg),
+}
+
+/// Names somebody by DID.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DidArg {
+    /// Who
+    #[arg(value_name = "DID")]
+    pub(crate) did: icn_types::Did,
 }
 
 /// In which matter.

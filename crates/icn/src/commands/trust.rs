@@ -1,7 +1,7 @@
 //! `icn trust …` and `icn reputation …`.
 
 use icn_gateway::api::books::Written;
-use icn_gateway::api::trust::{Allowance, Answer, Edge, Reputation, TrustRequest};
+use icn_gateway::api::trust::{Allowance, Answer, Edge, Offender, Reputation, TrustRequest};
 use icn_types::{Page, format_score};
 
 use super::Context;
@@ -16,12 +16,14 @@ use crate::output::{Cell, Column, Style, clean, party};
 
 /// Carries out one of the commands about trust.
 pub(crate) async fn run(context: &Context<'_>, args: TrustArgs) -> Result<Exit, CliError> {
-    let books = Books::find(context, &args.scope).await?;
+    let books = || Books::find(context, &args.scope);
     match args.command {
-        TrustCommand::Add(args) => add(context, &books, args).await,
-        TrustCommand::Revoke(args) => revoke(context, &books, args).await,
-        TrustCommand::List(args) => list(context, &books, &args).await,
-        TrustCommand::Path(args) => path(context, &books, &args).await,
+        TrustCommand::Add(args) => add(context, &books().await?, args).await,
+        TrustCommand::Revoke(args) => revoke(context, &books().await?, args).await,
+        TrustCommand::List(args) => list(context, &books().await?, &args).await,
+        TrustCommand::Path(args) => path(context, &books().await?, &args).await,
+        TrustCommand::Offenders(page) => offenders(context, page).await,
+        TrustCommand::Forgive(args) => forgive(context, &args.did.to_string()).await,
     }
 }
 
@@ -162,6 +164,42 @@ fn allowed(allowance: &Allowance) -> Vec<(&'static str, String)> {
         pairs.push(("action", format!("{}{until}", clean(&allowance.action))));
     }
     pairs
+}
+
+async fn offenders(context: &Context<'_>, page: PageArgs) -> Result<Exit, CliError> {
+    let route = format!("/v1/offenders?offset={}&limit={}", page.offset, page.limit);
+    let list: Page<Offender> = context.client()?.get(&route).await?;
+    let heading = [
+        Column::Left("WHO"),
+        Column::Left("ACTION"),
+        Column::Left("UNTIL"),
+        Column::Right("POINTS"),
+        Column::Left("WHAT"),
+        Column::Left("LAST"),
+    ];
+    print_page(context, &list, page.offset, "nobody did anything wrong towards this node", &heading, |one| {
+        let what: Vec<String> =
+            one.counts.iter().map(|(what, count)| format!("{count} × {}", clean(what))).collect();
+        vec![
+            one.did.to_string().into(),
+            clean(&one.action).into(),
+            one.until.map_or_else(|| "-".to_owned(), |time| time.to_string()).into(),
+            format!("{}.{:03}", one.milli_points / 1_000, one.milli_points % 1_000).into(),
+            what.join(", ").into(),
+            one.last.to_string().into(),
+        ]
+    })
+}
+
+async fn forgive(context: &Context<'_>, did: &str) -> Result<Exit, CliError> {
+    let forgiven: Offender =
+        context.client()?.post(&format!("/v1/offenders/{}/forgive", escaped(did)), &()).await?;
+    if context.out.is_json() {
+        context.out.json(&forgiven)?;
+    } else {
+        context.out.line(&format!("forgiven {}", forgiven.did))?;
+    }
+    Ok(Exit::DONE)
 }
 
 async fn executors(context: &Context<'_>, books: &Books, page: PageArgs) -> Result<Exit, CliError> {

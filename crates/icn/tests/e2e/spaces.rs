@@ -8,6 +8,7 @@ mod network;
 mod paid;
 mod partition;
 mod restored;
+mod trusted;
 mod witnessed;
 
 use std::time::{Duration, Instant};

@@ -12,7 +12,7 @@ use crate::spaces::Space;
 
 impl BooksFace {
     /// Writes an entry as a member of this node and waits until it is durable.
-    pub(super) async fn post(
+    pub(in crate::api) async fn post(
         &self,
         space: &Space,
         author: Did,

@@ -13,7 +13,7 @@ use crate::spaces::{Space, SpaceRecord};
 
 impl BooksFace {
     /// Finds an open space by what people call it.
-    pub(super) fn find(&self, text: &str) -> Result<Arc<Space>, Problem> {
+    pub(in crate::api) fn find(&self, text: &str) -> Result<Arc<Space>, Problem> {
         let named: Vec<(Did, String)> =
             self.0.spaces.all().iter().map(|space| (space.root, self.name_of(space))).collect();
         let root = find_space(text, named.iter().map(|(root, name)| (*root, name.as_str())))?;
@@ -85,7 +85,7 @@ impl BooksFace {
 
     /// Chooses who acts in a space: whom the request names; else the node's own identity if it is a member; else the
     /// only other member that this node has. The root of a space that was founded here does not count as one.
-    pub(super) async fn actor(&self, space: &Space, identity: Option<&str>) -> Result<Did, Problem> {
+    pub(in crate::api) async fn actor(&self, space: &Space, identity: Option<&str>) -> Result<Did, Problem> {
         if identity.is_some() {
             return Ok(self.identity(identity).await?.did());
         }
@@ -140,7 +140,7 @@ impl BooksFace {
     }
 
     /// Finds a member by what people call it.
-    pub(super) fn member(&self, text: &str, words: &Words) -> Result<Did, Problem> {
+    pub(in crate::api) fn member(&self, text: &str, words: &Words) -> Result<Did, Problem> {
         let own = self.own();
         find_member(text, words.members(), own.iter().map(|(name, did)| (*did, name.as_str())))
     }

@@ -11,13 +11,13 @@ use icn_types::Did;
 const DID_CHARS_SHOWN: usize = 18;
 
 /// The words of one space, from one look at its books.
-pub(super) struct Words {
+pub(in crate::api) struct Words {
     names: BTreeMap<Did, Option<String>>,
     decimals: BTreeMap<String, u8>,
 }
 
 impl Words {
-    pub(super) fn of(books: &Books) -> Self {
+    pub(in crate::api) fn of(books: &Books) -> Self {
         Self {
             names: books.members().into_iter().map(|member| (member.did, member.nickname)).collect(),
             decimals: books
@@ -29,47 +29,47 @@ impl Words {
     }
 
     /// Lists the members with their nicknames, by DID.
-    pub(super) fn members(&self) -> impl Iterator<Item = (Did, Option<&str>)> {
+    pub(in crate::api) fn members(&self) -> impl Iterator<Item = (Did, Option<&str>)> {
         self.names.iter().map(|(did, nickname)| (*did, nickname.as_deref()))
     }
 
-    pub(super) fn nickname(&self, did: &Did) -> Option<String> {
+    pub(in crate::api) fn nickname(&self, did: &Did) -> Option<String> {
         self.names.get(did).cloned().flatten()
     }
 
-    pub(super) fn party(&self, did: Did) -> Party {
+    pub(in crate::api) fn party(&self, did: Did) -> Party {
         Party { did, nickname: self.nickname(&did) }
     }
 
-    pub(super) fn parties<'a>(&self, dids: impl IntoIterator<Item = &'a Did>) -> Vec<Party> {
+    pub(in crate::api) fn parties<'a>(&self, dids: impl IntoIterator<Item = &'a Did>) -> Vec<Party> {
         dids.into_iter().map(|did| self.party(*did)).collect()
     }
 
     /// Names somebody in a sentence.
-    pub(super) fn name(&self, did: &Did) -> String {
+    pub(in crate::api) fn name(&self, did: &Did) -> String {
         self.nickname(did).unwrap_or_else(|| did.to_string().chars().take(DID_CHARS_SHOWN).collect())
     }
 
     /// Lists the codes of the currencies.
-    pub(super) fn codes(&self) -> Vec<String> {
+    pub(in crate::api) fn codes(&self) -> Vec<String> {
         self.decimals.keys().cloned().collect()
     }
 
-    pub(super) fn decimals(&self, code: &str) -> u8 {
+    pub(in crate::api) fn decimals(&self, code: &str) -> u8 {
         self.decimals.get(code).copied().unwrap_or_default()
     }
 
-    pub(super) fn amount(&self, smallest: i64, code: &str) -> Amount {
+    pub(in crate::api) fn amount(&self, smallest: i64, code: &str) -> Amount {
         Amount::new(smallest, code, self.decimals(code))
     }
 
     /// Reads an amount of 0 or more.
-    pub(super) fn parse(&self, text: &str) -> Result<Amount, Problem> {
+    pub(in crate::api) fn parse(&self, text: &str) -> Result<Amount, Problem> {
         Amount::parse(text, self.decimals.iter().map(|(code, decimals)| (code.as_str(), *decimals)))
     }
 
     /// Reads an amount above 0.
-    pub(super) fn parse_positive(&self, text: &str) -> Result<Amount, Problem> {
+    pub(in crate::api) fn parse_positive(&self, text: &str) -> Result<Amount, Problem> {
         let amount = self.parse(text)?;
         if amount.smallest > 0 {
             Ok(amount)
@@ -79,7 +79,7 @@ impl Words {
     }
 
     /// Checks the code of a currency.
-    pub(super) fn known(&self, code: &str) -> Result<(), Problem> {
+    pub(in crate::api) fn known(&self, code: &str) -> Result<(), Problem> {
         if self.decimals.contains_key(code) {
             return Ok(());
         }
@@ -93,7 +93,7 @@ impl Words {
     }
 
     /// Lists the codes that a list is about: the one that is named, or all.
-    pub(super) fn chosen(&self, code: Option<&str>) -> Result<Vec<String>, Problem> {
+    pub(in crate::api) fn chosen(&self, code: Option<&str>) -> Result<Vec<String>, Problem> {
         match code {
             Some(code) => self.known(code).map(|()| vec![code.to_owned()]),
             None => Ok(self.codes()),
@@ -101,7 +101,7 @@ impl Words {
     }
 
     /// Chooses one currency: the one that is named, or the only one.
-    pub(super) fn one(&self, code: Option<&str>) -> Result<String, Problem> {
+    pub(in crate::api) fn one(&self, code: Option<&str>) -> Result<String, Problem> {
         let mut codes = self.chosen(code)?;
         match (codes.pop(), codes.is_empty()) {
             (Some(only), true) => Ok(only),

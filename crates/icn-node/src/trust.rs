@@ -1,0 +1,221 @@
+//! The trust oracle: turns what members say of each other into limits, which the floors below enforce without knowing why.
+//!
+//! Trust is read from where this node stands: its own members, and the stewards of the space, who are its seeds. What the
+//! books of several spaces say of somebody does not add up; the best of it counts.
+
+mod peers;
+mod web;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use icn_mesh::{Regard, Regards};
+use icn_trust::{
+    Action, OffenderView, Policy, ReputationSettings, Settings, Standing, StandingSettings, TrustClass,
+    Violation,
+};
+use icn_types::{Constraints, Did, Timestamp, TrustContext};
+use tokio::sync::Notify;
+
+pub(crate) use self::web::Web;
+use crate::config::{TrustConfig, TrustLimits};
+use crate::core::{Happening, Node, lock};
+
+/// How long changes are gathered before limits are computed anew.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often limits are computed anew although nothing was said: bans end, and what was said fades.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// What this node thinks of others, and since when.
+pub(crate) struct Oracle {
+    pub(crate) settings: Settings,
+    pub(crate) reputation: ReputationSettings,
+    pub(crate) policy: Policy,
+    config: TrustConfig,
+    standing: Mutex<Standing>,
+    webs: Mutex<BTreeMap<Did, Arc<Web>>>,
+    peers: Mutex<peers::Told>,
+    /// Whether somebody came or went, or did something, since limits were computed last.
+    is_stirred: AtomicBool,
+    wake: Notify,
+}
+
+/// Where somebody stands with this node.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    pub(crate) action: Action,
+    pub(crate) constraints: Constraints,
+}
+
+impl Oracle {
+    pub(crate) fn new(config: TrustConfig) -> anyhow::Result<Self> {
+        let mut settings = Settings {
+            half_life_days: config.half_life_days,
+            default_min_score_ppm: config.default_min_score,
+            cache_size: config.cache_size,
+            ..Settings::default()
+        };
+        settings.path.hops_max = config.hops_max;
+        settings.check()?;
+        Ok(Self {
+            settings,
+            reputation: ReputationSettings::default(),
+            policy: Policy::default(),
+            config,
+            standing: Mutex::new(Standing::new(StandingSettings::default())),
+            webs: Mutex::default(),
+            peers: Mutex::default(),
+            is_stirred: AtomicBool::new(true),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Says that the books of a space have changed.
+    pub(crate) fn changed(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Says that somebody came, or that something else changed which is not in the books.
+    pub(crate) fn stir(&self) {
+        self.is_stirred.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Records what an authenticated member did wrong.
+    pub(crate) fn record(&self, now: Timestamp, did: Did, violation: Violation) {
+        let before = lock(&self.standing).action(&did, now);
+        let after = lock(&self.standing).record(now, did, violation, None);
+        if before != after {
+            tracing::warn!(%did, action = ?after, ?violation, "misbehaviour changes what a node may do");
+            self.stir();
+        }
+    }
+
+    /// The same, for whoever is behind a connection.
+    pub(crate) fn blame(&self, now: Timestamp, peer: &icn_net::PeerId, violation: Violation) {
+        if let Some(did) = icn_identity::did_of(peer) {
+            self.record(now, did, violation);
+        }
+    }
+
+    /// Lists those who did something wrong here, with what follows from it.
+    pub(crate) fn offenders(&self, now: Timestamp) -> Vec<(Did, OffenderView)> {
+        let standing = lock(&self.standing);
+        standing.offenders().filter_map(|did| Some((*did, standing.view(did, now)?))).collect()
+    }
+
+    /// Forgives somebody what it did. Tells whether there was anything to forgive.
+    pub(crate) fn lift(&self, did: &Did) -> bool {
+        let lifted = lock(&self.standing).lift(did);
+        self.stir();
+        lifted
+    }
+
+    /// Returns what the books of a space say, as they were read last.
+    pub(crate) fn web(&self, space: &Did) -> Option<Arc<Web>> {
+        lock(&self.webs).get(space).cloned()
+    }
+
+    /// Tells whether trust limits what others may do.
+    pub(crate) fn is_on(&self) -> bool {
+        match self.config.limits {
+            TrustLimits::On => true,
+            TrustLimits::Off => false,
+            TrustLimits::Auto => lock(&self.webs).values().any(|web| web.has_edges()),
+        }
+    }
+
+    /// Returns the trust of this node in somebody, in parts per million: the best of all its spaces.
+    pub(crate) fn score(&self, context: TrustContext, did: &Did) -> u32 {
+        lock(&self.webs).values().map(|web| web.score(context, did)).max().unwrap_or(0)
+    }
+
+    /// Decides what somebody may do here.
+    pub(crate) fn verdict(&self, now: Timestamp, did: &Did) -> Verdict {
+        let score_ppm = self.score(TrustContext::General, did);
+        let class = self.class(score_ppm);
+        let mut action = lock(&self.standing).action(did, now);
+        if lock(&self.webs).values().any(|web| web.has_forked(did)) {
+            action = action.max(Action::Quarantine);
+        }
+        let constraints = if self.is_on() || action > Action::Warn {
+            self.policy.access(class, action).constraints()
+        } else {
+            Constraints::default()
+        };
+        Verdict { action, constraints }
+    }
+
+    /// Returns the class of a score; a score below the least one counts as none.
+    pub(crate) fn class(&self, score_ppm: u32) -> TrustClass {
+        if score_ppm < self.settings.default_min_score_ppm {
+            return TrustClass::Isolated;
+        }
+        self.settings.cutoffs.class(score_ppm)
+    }
+
+    /// Reads the books of every space that has changed. Tells whether any had.
+    fn read(&self, node: &Node, now: Timestamp) -> bool {
+        let spaces = node.spaces.all();
+        let mut is_new = false;
+        for space in &spaces {
+            let known = self.web(&space.root);
+            let generation = space.replica().books().generation();
+            if known.is_some_and(|web| web.generation == generation && now < web.until) {
+                continue;
+            }
+            let web = {
+                let replica = space.replica();
+                Web::read(replica.books(), &node.spaces.identities.dids(), now, self)
+            };
+            lock(&self.webs).insert(space.root, Arc::new(web));
+            is_new = true;
+        }
+        let mut webs = lock(&self.webs);
+        let before = webs.len();
+        webs.retain(|root, _| spaces.iter().any(|space| space.root == *root));
+        is_new || webs.len() < before
+    }
+
+    /// What the machines of jobs have to know of everybody.
+    fn regards(&self, now: Timestamp, round_trips: BTreeMap<Did, icn_types::Duration>) -> Regards {
+        if !self.is_on() {
+            return Regards { round_trips, ..Regards::default() };
+        }
+        let webs: Vec<Arc<Web>> = lock(&self.webs).values().cloned().collect();
+        let mut members = BTreeMap::new();
+        for did in webs.iter().flat_map(|web| web.known()) {
+            members.entry(did).or_insert_with(|| Regard {
+                trust_ppm: self.score(TrustContext::Compute, &did),
+                reputation_ppm: webs.iter().map(|web| web.reputation_ppm(&did)).max().unwrap_or(0),
+                constraints: self.verdict(now, &did).constraints,
+            });
+        }
+        Regards {
+            trust_min_ppm: Some(self.config.min_execute),
+            strangers: self.policy.access(TrustClass::Isolated, Action::None).constraints(),
+            members,
+            round_trips,
+        }
+    }
+}
+
+/// Keeps limits true until the node ends.
+pub(crate) async fn run(node: Arc<Node>) {
+    loop {
+        let now = node.clock.now().at;
+        let oracle = &node.trust;
+        let is_stirred = oracle.is_stirred.swap(false, Ordering::AcqRel);
+        if oracle.read(&node, now) || is_stirred {
+            let round_trips = peers::tell(&node, now).await;
+            let regards = Arc::new(oracle.regards(now, round_trips));
+            node.happen(Happening::Regards(regards)).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+        if tokio::time::timeout(PERIOD, oracle.wake.notified()).await.is_err() {
+            oracle.is_stirred.store(true, Ordering::Release);
+        }
+    }
+}

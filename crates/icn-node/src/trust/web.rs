@@ -1,0 +1,156 @@
+//! What the books of one space say of trust, read from where this node stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use icn_ledger::Books;
+use icn_trust::{
+    Edge, Group, Outcome, Paths, Rating, Reputation, Snapshot, Subtrees, TrustGraph, reputation,
+};
+use icn_types::{Did, JobOutcome, Timestamp, TrustContext};
+
+use super::Oracle;
+
+/// One reading of one context.
+struct Reading {
+    snapshot: Snapshot,
+    paths: Paths,
+}
+
+/// The web of trust of one space.
+pub(crate) struct Web {
+    pub(super) generation: u64,
+    /// From when on time alone may have changed it.
+    pub(super) until: Timestamp,
+    pub(crate) graph: TrustGraph,
+    /// From where it is read: this node's members, and the stewards.
+    pub(crate) sources: BTreeSet<Did>,
+    /// Who let whom in.
+    subtrees: Subtrees,
+    pub(crate) ratings: Vec<Rating>,
+    /// Who signed two entries at one place, and was not forgiven by a steward.
+    forked: BTreeSet<Did>,
+    readings: BTreeMap<TrustContext, Reading>,
+    reputations: BTreeMap<Did, Reputation>,
+}
+
+impl Web {
+    /// Reads the books of a space.
+    pub(super) fn read(books: &Books, own: &[Did], now: Timestamp, oracle: &Oracle) -> Self {
+        let mut graph = TrustGraph::new();
+        for edge in books.trust_edges() {
+            let edge = Edge {
+                from: edge.from,
+                to: edge.to,
+                graph: edge.context,
+                score_ppm: edge.score_ppm,
+                given: edge.given,
+                expires: edge.expires,
+            };
+            if let Err(error) = graph.set(&edge) {
+                tracing::debug!(error = %error, "an edge was left out of the web of trust");
+            }
+        }
+        let mut sources: BTreeSet<Did> = books.stewards().into_iter().collect();
+        sources.extend(own.iter().filter(|did| books.is_member(did)));
+        let mut until = Timestamp::from_millis(u64::MAX);
+        let readings: BTreeMap<TrustContext, Reading> = TrustContext::ALL
+            .into_iter()
+            .map(|context| {
+                let snapshot = Snapshot::new(&graph, context, now, oracle.settings.half_life_days);
+                until = until.min(snapshot.until());
+                let paths = Paths::new(&snapshot, &sources, &oracle.settings.path);
+                (context, Reading { snapshot, paths })
+            })
+            .collect();
+        let mut web = Self {
+            generation: books.generation(),
+            until,
+            graph,
+            sources,
+            subtrees: Subtrees::default(),
+            ratings: books.ratings().map(|said| rating(&said)).collect(),
+            forked: books
+                .forks()
+                .into_iter()
+                .filter(|fork| books.is_forked(&fork.author))
+                .map(|fork| fork.author)
+                .collect(),
+            readings,
+            reputations: BTreeMap::new(),
+        };
+        // Whoever is a partner stands for itself; all others share what the branch has through which they came.
+        let partner = oracle.settings.cutoffs.partner;
+        let trusted = web.known().filter(|did| web.score(TrustContext::General, did) >= partner).collect();
+        web.subtrees = Subtrees::new(&books.introducers(), &trusted);
+        let executors: BTreeSet<Did> = web.ratings.iter().map(|rating| rating.executor).collect();
+        for executor in executors {
+            let trust = |did: &Did| web.score(TrustContext::Compute, did);
+            let found = reputation(&executor, &web.ratings, trust, &oracle.reputation);
+            web.reputations.insert(executor, found);
+        }
+        web
+    }
+
+    pub(super) fn has_edges(&self) -> bool {
+        !self.graph.is_empty()
+    }
+
+    /// Tells whether somebody signed two entries at one place, and no steward has forgiven it.
+    pub(super) fn has_forked(&self, did: &Did) -> bool {
+        self.forked.contains(did)
+    }
+
+    /// Returns the trust in somebody, in parts per million.
+    pub(crate) fn score(&self, context: TrustContext, did: &Did) -> u32 {
+        if self.sources.contains(did) {
+            return icn_types::SCORE_MAX_PPM;
+        }
+        self.readings.get(&context).map_or(0, |reading| reading.paths.score(&reading.snapshot, did))
+    }
+
+    /// Lists everybody of whom something is known.
+    pub(super) fn known(&self) -> impl Iterator<Item = Did> + '_ {
+        let named = self.graph.edges().flat_map(|edge| [edge.from, edge.to]);
+        let named: BTreeSet<Did> = named.chain(self.sources.iter().copied()).collect();
+        named.into_iter().chain(self.reputations.keys().copied())
+    }
+
+    /// Returns an executor's reputation, with what is behind it.
+    pub(crate) fn reputation(&self, did: &Did) -> Option<&Reputation> {
+        self.reputations.get(did)
+    }
+
+    pub(super) fn reputation_ppm(&self, did: &Did) -> u32 {
+        self.reputations.get(did).map_or(0, |reputation| reputation.score_ppm)
+    }
+
+    /// Returns through whom somebody hangs, when it shares its limits with everybody behind the same member.
+    pub(crate) fn shares_with(&self, did: &Did) -> Option<Did> {
+        match self.subtrees.group(did) {
+            Group::Below { branch, .. } if branch != *did => Some(branch),
+            Group::Below { .. } | Group::Trusted(_) | Group::Strangers => None,
+        }
+    }
+
+    /// Lists executors with their reputations.
+    pub(crate) fn reputations(&self) -> impl Iterator<Item = (&Did, &Reputation)> {
+        self.reputations.iter()
+    }
+}
+
+fn rating(said: &icn_ledger::RatingView) -> Rating {
+    Rating {
+        job: said.job,
+        originator: said.by,
+        executor: said.executor,
+        outcome: match said.outcome {
+            JobOutcome::Valid | JobOutcome::Validated => Outcome::Valid,
+            JobOutcome::Failed => Outcome::Failed,
+            JobOutcome::Missing => Outcome::Missing,
+            JobOutcome::Invalid => Outcome::Invalid,
+        },
+        at: said.at,
+        // The originator has verified the receipt before it says that it holds.
+        checked: true,
+    }
+}

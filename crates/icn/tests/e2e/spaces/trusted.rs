@@ -1,0 +1,112 @@
+//! What members say of each other limits what strangers may do, on every node, without a new start.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{agree, found, join, keeper, until, word};
+use crate::node::{Node, Plan};
+use crate::world::World;
+
+const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dan", "eve"];
+
+/// Five nodes that know each other's places, and one space; ada founded it.
+fn five(world: &World) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for name in NAMES {
+        let plan = keeper(world, name).no_executor();
+        let node = nodes.iter().fold(plan, Plan::peer).start();
+        nodes.push(node);
+    }
+    found(&nodes[0], NAMES[0]);
+    for number in 1..NAMES.len() {
+        join(&nodes[0], &nodes[number], NAMES[number]);
+    }
+    for node in &nodes {
+        until(node, &["space", "members"], |members| members["total"] == 6);
+    }
+    agree(&nodes);
+    nodes
+}
+
+/// Waits until a node gives somebody a class, and returns the whole answer.
+#[track_caller]
+fn until_class(node: &Node, whom: &str, class: &str) -> Value {
+    until(node, &["trust", "path", whom], |answer| answer["class"] == class)
+}
+
+#[test]
+fn a_colleagues_word_lifts_a_newcomer_on_every_node_and_its_end_lowers_it_again() {
+    let world = World::new();
+    let nodes = five(&world);
+    let (eve, others) = nodes.split_last().unwrap();
+    // Nobody has said anything: trust tells nobody apart.
+    let before = until_class(&nodes[0], "eve", "isolated");
+    assert_eq!(before["allowance"]["messages_per_second"], 2_000, "{before}");
+
+    for name in ["bob", "cleo", "dan"] {
+        nodes[0].json(&["trust", "add", name, "0.8"]);
+    }
+    for node in others {
+        let answer =
+            until(node, &["trust", "path", "eve"], |answer| answer["allowance"]["messages_per_second"] == 1);
+        assert_eq!((word(&answer["class"]), &answer["score_ppm"]), ("isolated".to_owned(), &0.into()));
+        assert!(answer["path"].as_array().unwrap().is_empty(), "{answer}");
+    }
+
+    // What she sends in a burst beyond ten messages is not taken live; it is told when nodes reconcile.
+    for number in 0..30 {
+        eve.json(&["ledger", "pay", "ada", "0.01 hours", "--memo", &number.to_string()]);
+    }
+    let limited: u64 = others.iter().map(|node| node.metric("icn_rate_limited_total")).sum();
+    assert!(limited > 0, "nobody held her to her limits");
+
+    let begun = Instant::now();
+    nodes[1].json(&["trust", "add", "eve", "0.8", "--note", "we share a workshop"]);
+    for (node, (class, score)) in others.iter().zip([
+        ("partner", 512_000),
+        ("federated", 800_000),
+        ("partner", 512_000),
+        ("partner", 512_000),
+    ]) {
+        let answer = until_class(node, "eve", class);
+        assert_eq!(answer["score_ppm"], score, "{answer}");
+        assert!(answer["allowance"]["messages_per_second"].as_u64() >= Some(100), "{answer}");
+        let last = answer["path"].as_array().unwrap().last().unwrap();
+        assert_eq!((&last["from"]["nickname"], &last["to"]["nickname"]), (&"bob".into(), &"eve".into()));
+    }
+    eprintln!("lifted on all four nodes after {:?}", begun.elapsed());
+
+    let begun = Instant::now();
+    nodes[1].json(&["trust", "revoke", "eve"]);
+    for node in others {
+        let answer = until_class(node, "eve", "isolated");
+        assert_eq!(answer["allowance"]["messages_per_second"], 1, "{answer}");
+    }
+    eprintln!("lowered on all four nodes after {:?}", begun.elapsed());
+    agree(&nodes);
+}
+
+#[test]
+fn what_came_of_jobs_is_said_in_the_books_and_makes_a_reputation() {
+    let world = World::new();
+    let ada = keeper(&world, "ada").no_executor().start();
+    let bob = keeper(&world, "bob").peer(&ada).start();
+    found(&ada, "ada");
+    join(&ada, &bob, "bob");
+    agree([&ada, &bob]);
+    ada.json(&["trust", "add", "bob", "0.5"]);
+    let guest = crate::guests::guest("hello");
+    for number in 0..3 {
+        let argument = number.to_string();
+        let job = ada.submit(&["job", "run", &guest, "--detach", "--", &argument]);
+        ada.until_job(&job, "an end", |job| job["status"] == "CompletedSuccessfully");
+    }
+    for node in [&ada, &bob] {
+        let shown = until(node, &["reputation", "show", "bob"], |shown| shown["row"] == 3);
+        assert_eq!(shown["ratings"].as_array().unwrap().len(), 3, "{shown}");
+        assert!(shown["ratings"].as_array().unwrap().iter().all(|rating| rating["outcome"] == "valid"));
+        // Three of five results of one originator that is trusted in full, of four that would make a full score.
+        assert_eq!(shown["score_ppm"], 150_000, "{shown}");
+    }
+}
