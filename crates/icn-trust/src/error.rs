@@ -54,7 +54,9 @@ pub enum SettingsError {
     #[error("`{0}` is no class of trust: use `isolated`, `known`, `partner`, `federated` or `intimate`")]
     Class(String),
     /// No such right.
-    #[error("`{0}` is no capability: use `read_ledger`, `write_ledger`, `read_trust`, `modify_trust`, `deploy_contract` or `execute_contract`")]
+    #[error(
+        "`{0}` is no capability: use `read_ledger`, `write_ledger`, `read_trust`, `modify_trust`, `deploy_contract` or `execute_contract`"
+    )]
     Capability(String),
     /// A class that may do less than the one below it.
     #[error("`{upper}` gets less of `{what}` than `{lower}`: give a higher class at least as much")]

@@ -126,14 +126,16 @@ pub fn shares(
         takers.push((*did, (*demand).min(CAPACITY_MAX), net.dinic.add(node, net.sink, 0)));
     }
     for round in 1..=ROUNDS {
-        let upto = |demand: u64, round: u64| (u128::from(demand) * u128::from(round)).div_ceil(u128::from(ROUNDS));
+        let upto =
+            |demand: u64, round: u64| (u128::from(demand) * u128::from(round)).div_ceil(u128::from(ROUNDS));
         for (_, demand, edge) in &takers {
             let more = upto(*demand, round) - upto(*demand, round - 1);
             net.dinic.raise(*edge, u64::try_from(more).unwrap_or_default());
         }
         net.dinic.run(net.source, net.sink);
     }
-    let given: BTreeMap<Did, u64> = takers.iter().map(|(did, _, edge)| (*did, net.dinic.flow(*edge))).collect();
+    let given: BTreeMap<Did, u64> =
+        takers.iter().map(|(did, _, edge)| (*did, net.dinic.flow(*edge))).collect();
     let all = takers.iter().all(|(_, demand, edge)| net.dinic.flow(*edge) == *demand);
     let cut = if all { Vec::new() } else { net.cut() };
     Shares { given, cut }
@@ -181,8 +183,11 @@ impl Network {
         for from in 0..snapshot.len() as u32 {
             for arc in snapshot.arcs(from) {
                 let Some(by) = snapshot.introduction(from, arc) else { continue };
-                let limit =
-                    Limit::Introduction { from: by.from, to: by.to, capacity: capacity(&by).min(CAPACITY_MAX) };
+                let limit = Limit::Introduction {
+                    from: by.from,
+                    to: by.to,
+                    capacity: capacity(&by).min(CAPACITY_MAX),
+                };
                 net.add(from, arc.to, limit);
             }
         }
@@ -264,9 +269,9 @@ impl Limit {
     #[must_use]
     pub const fn capacity(&self) -> u64 {
         match self {
-            Self::Introduction { capacity, .. } | Self::Seed { capacity, .. } | Self::Member { capacity, .. } => {
-                *capacity
-            }
+            Self::Introduction { capacity, .. }
+            | Self::Seed { capacity, .. }
+            | Self::Member { capacity, .. } => *capacity,
         }
     }
 }

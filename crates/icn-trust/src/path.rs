@@ -102,9 +102,10 @@ impl Paths {
     pub fn path(&self, snapshot: &Snapshot, did: &Did) -> Option<Path> {
         let place = snapshot.place(did)?;
         let best = *self.best.get(place as usize)?;
-        let (hops, _) = self.layers.iter().enumerate().find(|(_, layer)| {
-            find(layer, place).is_some_and(|reached| reached.value == best && best > 0)
-        })?;
+        let (hops, _) =
+            self.layers.iter().enumerate().find(|(_, layer)| {
+                find(layer, place).is_some_and(|reached| reached.value == best && best > 0)
+            })?;
         let mut path = Path { source: *did, hops: Vec::with_capacity(hops), score_ppm: best };
         let mut member = place;
         for hop in (1..=hops).rev() {
@@ -137,7 +138,8 @@ fn layer(snapshot: &Snapshot, last: &[Reached], best: &[u32], decay_ppm: u32) ->
     for from in last {
         for arc in snapshot.arcs(from.member) {
             let value = after_hop(from.value, arc.score_ppm, decay_ppm);
-            let (Some(slot), Some(best)) = (reached.get_mut(arc.to as usize), best.get(arc.to as usize)) else {
+            let (Some(slot), Some(best)) = (reached.get_mut(arc.to as usize), best.get(arc.to as usize))
+            else {
                 continue;
             };
             if value > *best && value > slot.0 {

@@ -100,7 +100,8 @@ impl Walk {
     #[must_use]
     pub fn rank(&self, snapshot: &Snapshot, did: &Did) -> u64 {
         let place = snapshot.place(did);
-        let introduced = place.and_then(|place| self.introduced.get(place as usize)).copied().unwrap_or_default();
+        let introduced =
+            place.and_then(|place| self.introduced.get(place as usize)).copied().unwrap_or_default();
         let rank = u128::from(self.weight(snapshot, did)) * u128::from(PPM) / u128::from(introduced.max(1));
         u64::try_from(rank).unwrap_or(u64::MAX)
     }
