@@ -20,7 +20,7 @@ use crate::snapshot::Snapshot;
 
 /// The most distances a rule may name.
 pub const DISTANCES_MAX: usize = 16;
-/// How much more than needed each distance may bring in, in parts per hundred: introductions overlap.
+/// How much of what is needed a distance beyond the seeds may bring in, in parts per hundred: introductions overlap.
 const SLACK_PERCENT: u64 = 130;
 
 /// How places are given.
@@ -34,23 +34,27 @@ pub struct AdmissionRule {
 }
 
 impl AdmissionRule {
-    /// Makes a rule for a community that has about so many members, so many seeds, and whose members each know so many
-    /// others: every distance may bring in what is expected beyond it, and 30 % more.
+    /// Makes a rule for a community of so many members and seeds, each of whom brings in about `fan_out` others that nobody
+    /// nearer to the seeds brought in.
+    ///
+    /// All seeds together get as many places as there are members: a crowd can then come in only where a member does not,
+    /// and places go to the nearest first. Further out each distance may bring in what is expected beyond it, and 30 % more.
     #[must_use]
     pub fn for_members(members: u32, seeds: u32, fan_out: u32) -> Self {
         let (members, fan_out) = (u64::from(members), u64::from(fan_out.max(2)));
         let mut width = u64::from(seeds.max(1));
-        let mut within = width;
+        let mut within = 0;
         let mut capacities = Vec::new();
         while capacities.len() < DISTANCES_MAX {
+            within += width;
             let beyond = members.saturating_sub(within);
-            let places = 1 + (beyond * SLACK_PERCENT).div_ceil(width * 100);
+            let slack = if capacities.is_empty() { 100 } else { SLACK_PERCENT };
+            let places = 1 + (beyond * slack).div_ceil(width * 100);
             capacities.push(u32::try_from(places).unwrap_or(u32::MAX));
             if beyond == 0 {
                 break;
             }
             width = (width * fan_out).min(beyond);
-            within += width;
         }
         Self { capacities, score_min_ppm: 300_000 }
     }

@@ -1,0 +1,397 @@
+//! What members did wrong lately, and what follows: warn, throttle, quarantine, ban.
+//!
+//! Each violation adds points, which halve every ten minutes. The action follows from the points there are. A ban ends by
+//! itself; an equivocation, which has a proof, lasts until people lift it. Record only what an authenticated sender did:
+//! whatever is counted against the author of bytes that anybody could have sent can be used against the innocent (B-98).
+//! The evidence itself is kept elsewhere; here is its CID.
+
+use std::collections::BTreeMap;
+
+use icn_types::{Cid, Did, Duration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::decay::halved;
+use crate::error::SettingsError;
+use crate::settings::range;
+
+/// How many offenders are kept. Full: the least relevant goes: one that is neither banned nor an equivocator first, then the
+/// one with the fewest points, then the one heard of longest ago.
+pub const OFFENDERS_MAX: usize = 4_096;
+/// Points of one offender are cut to this, so that a flood of violations is forgotten in a bounded time.
+const POINTS_MAX: u64 = 1_000;
+/// Excess of rate counts at most so often: the limiter drops what is too much anyway, and a burst must not ban.
+const EXCESS_EVERY: Duration = Duration::from_secs(1);
+/// Points are kept in thousandths.
+const MILLI: u64 = 1_000;
+
+/// A kind of violation (SEC-02).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Violation {
+    /// It sent something whose signature does not hold.
+    InvalidSignature,
+    /// It signed two things at one place.
+    Equivocation,
+    /// It sent bytes that are no message.
+    Malformed,
+    /// It sent more than it may.
+    ExcessiveRate,
+}
+
+/// What follows (SEC-03). A harder action is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Tell people.
+    Warn,
+    /// Let it do a tenth.
+    Throttle,
+    /// Treat it as isolated: public topics, no rights.
+    Quarantine,
+    /// Hear nothing of it.
+    Ban {
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// Points and thresholds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StandingSettings {
+    /// In which time points halve, in seconds.
+    pub half_life_secs: u32,
+    /// Points of a signature that does not hold.
+    pub invalid_signature: u32,
+    /// Points of an equivocation, which quarantines whatever its points are.
+    pub equivocation: u32,
+    /// Points of bytes that are no message.
+    pub malformed: u32,
+    /// Points of a second in which too much was sent.
+    pub excessive_rate: u32,
+    /// From how many points on there is a warning.
+    pub warn_at: u32,
+    /// From how many on it is throttled.
+    pub throttle_at: u32,
+    /// From how many on it is quarantined.
+    pub quarantine_at: u32,
+    /// From how many on it is banned.
+    pub ban_at: u32,
+    /// How long a ban lasts, in seconds.
+    pub ban_secs: u32,
+}
+
+impl Default for StandingSettings {
+    fn default() -> Self {
+        Self {
+            half_life_secs: 600,
+            invalid_signature: 10,
+            equivocation: 50,
+            malformed: 5,
+            excessive_rate: 1,
+            warn_at: 10,
+            throttle_at: 25,
+            quarantine_at: 50,
+            ban_at: 100,
+            ban_secs: 12 * 3_600,
+        }
+    }
+}
+
+impl StandingSettings {
+    /// Checks that thresholds rise and can be reached, and that points fade.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names what cannot be.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.half_life_secs == 0 {
+            return Err(range("half_life_secs", 0, "1 or more: what never fades is never forgiven"));
+        }
+        let rising = [0, self.warn_at, self.throttle_at, self.quarantine_at, self.ban_at];
+        let names = ["warn_at", "throttle_at", "quarantine_at", "ban_at"];
+        for ((below, at), name) in rising.iter().zip(rising.iter().skip(1)).zip(names) {
+            if at <= below || u64::from(*at) > POINTS_MAX {
+                return Err(range(name, u64::from(*at), "more than the threshold before, and at most 1000"));
+            }
+        }
+        Ok(())
+    }
+
+    const fn points(&self, violation: Violation) -> u32 {
+        match violation {
+            Violation::InvalidSignature => self.invalid_signature,
+            Violation::Equivocation => self.equivocation,
+            Violation::Malformed => self.malformed,
+            Violation::ExcessiveRate => self.excessive_rate,
+        }
+    }
+}
+
+/// What is known of an offender, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffenderView {
+    /// What follows now.
+    pub action: Action,
+    /// Its points now, in thousandths.
+    pub milli_points: u64,
+    /// How often it did what, since it is known.
+    pub counts: BTreeMap<Violation, u64>,
+    /// Whether it equivocated and nobody lifted it.
+    pub has_equivocated: bool,
+    /// When it last did something.
+    pub last: Timestamp,
+    /// What shows the last violation that had evidence.
+    pub evidence: Option<Cid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Offender {
+    milli: u64,
+    at: Timestamp,
+    counts: BTreeMap<Violation, u64>,
+    has_equivocated: bool,
+    banned_until: Option<Timestamp>,
+    excess_at: Option<Timestamp>,
+    evidence: Option<Cid>,
+}
+
+impl Offender {
+    fn milli(&self, now: Timestamp, settings: &StandingSettings) -> u64 {
+        let half_life = u64::from(settings.half_life_secs) * 1_000;
+        halved(self.milli, now.since(self.at).as_millis(), half_life)
+    }
+
+    fn ban(&self, now: Timestamp) -> Option<Timestamp> {
+        self.banned_until.filter(|until| now < *until)
+    }
+
+    fn action(&self, now: Timestamp, settings: &StandingSettings) -> Action {
+        if let Some(until) = self.ban(now) {
+            return Action::Ban { until };
+        }
+        let points = self.milli(now, settings);
+        let reached = |at: u32| points >= u64::from(at) * MILLI;
+        if self.has_equivocated || reached(settings.quarantine_at) {
+            Action::Quarantine
+        } else if reached(settings.throttle_at) {
+            Action::Throttle
+        } else if reached(settings.warn_at) {
+            Action::Warn
+        } else {
+            Action::None
+        }
+    }
+}
+
+/// The standing of all who did something wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    settings: StandingSettings,
+    offenders: BTreeMap<Did, Offender>,
+}
+
+impl Standing {
+    /// Makes one in which nobody did anything.
+    #[must_use]
+    pub const fn new(settings: StandingSettings) -> Self {
+        Self { settings, offenders: BTreeMap::new() }
+    }
+
+    /// Records what an authenticated member did, and returns what follows now.
+    pub fn record(
+        &mut self,
+        now: Timestamp,
+        did: Did,
+        violation: Violation,
+        evidence: Option<Cid>,
+    ) -> Action {
+        if !self.offenders.contains_key(&did) && self.offenders.len() >= OFFENDERS_MAX {
+            self.evict(now);
+        }
+        let settings = self.settings;
+        let offender = self.offenders.entry(did).or_default();
+        *offender.counts.entry(violation).or_default() += 1;
+        offender.evidence = evidence.or(offender.evidence);
+        let points = match violation {
+            Violation::ExcessiveRate => {
+                let counts = offender.excess_at.is_none_or(|last| now.since(last) >= EXCESS_EVERY);
+                if counts {
+                    offender.excess_at = Some(now);
+                }
+                if counts { settings.points(violation) } else { 0 }
+            }
+            Violation::Equivocation => {
+                offender.has_equivocated = true;
+                settings.points(violation)
+            }
+            Violation::InvalidSignature | Violation::Malformed => settings.points(violation),
+        };
+        let milli = offender.milli(now, &settings).saturating_add(u64::from(points) * MILLI);
+        offender.milli = milli.min(POINTS_MAX * MILLI);
+        offender.at = now.max(offender.at);
+        if points > 0 && offender.milli >= u64::from(settings.ban_at) * MILLI {
+            let until = now.plus(Duration::from_secs(u64::from(settings.ban_secs)));
+            offender.banned_until = offender.banned_until.max(Some(until));
+        }
+        offender.action(now, &settings)
+    }
+
+    /// Returns what follows from what a member did, at a moment.
+    #[must_use]
+    pub fn action(&self, did: &Did, now: Timestamp) -> Action {
+        self.offenders.get(did).map_or(Action::None, |offender| offender.action(now, &self.settings))
+    }
+
+    /// Forgives a member everything: points, ban and equivocations. Tells whether there was anything to forgive.
+    pub fn lift(&mut self, did: &Did) -> bool {
+        self.offenders.remove(did).is_some()
+    }
+
+    /// Returns what is known of a member, if it did anything.
+    #[must_use]
+    pub fn view(&self, did: &Did, now: Timestamp) -> Option<OffenderView> {
+        let offender = self.offenders.get(did)?;
+        Some(OffenderView {
+            action: offender.action(now, &self.settings),
+            milli_points: offender.milli(now, &self.settings),
+            counts: offender.counts.clone(),
+            has_equivocated: offender.has_equivocated,
+            last: offender.at,
+            evidence: offender.evidence,
+        })
+    }
+
+    /// Goes through all who did something, in the order of DIDs.
+    pub fn offenders(&self) -> impl Iterator<Item = &Did> {
+        self.offenders.keys()
+    }
+
+    fn evict(&mut self, now: Timestamp) {
+        let relevance = |offender: &Offender| {
+            let stays = offender.has_equivocated || offender.ban(now).is_some();
+            (stays, offender.milli(now, &self.settings), offender.at)
+        };
+        let least =
+            self.offenders.iter().min_by_key(|(_, offender)| relevance(offender)).map(|(did, _)| *did);
+        if let Some(did) = least {
+            self.offenders.remove(&did);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+    fn at(seconds: u64) -> Timestamp {
+        START.plus(Duration::from_secs(seconds))
+    }
+
+    fn did(number: u16) -> Did {
+        let mut key = [9; 32];
+        key[..2].copy_from_slice(&number.to_be_bytes());
+        Did::from_public_key(key)
+    }
+
+    #[test]
+    fn actions_follow_points_and_points_halve() {
+        let mut standing = Standing::default();
+        let actions: Vec<Action> =
+            (0..6).map(|_| standing.record(START, did(1), Violation::InvalidSignature, None)).collect();
+        use Action::{Quarantine, Throttle, Warn};
+        assert_eq!(actions, [Warn, Warn, Throttle, Throttle, Quarantine, Quarantine]);
+        // 60 points: 30 after ten minutes, 15 after twenty, 7.5 after thirty.
+        for (seconds, action) in [(0, Quarantine), (600, Throttle), (1_200, Warn), (1_800, Action::None)] {
+            assert_eq!(standing.action(&did(1), at(seconds)), action, "{seconds}");
+        }
+        assert_eq!(standing.view(&did(1), at(1_800)).unwrap().milli_points, 7_500);
+        assert_eq!(standing.action(&did(2), START), Action::None);
+    }
+
+    #[test]
+    fn a_ban_ends_by_itself_and_can_be_lifted() {
+        let mut standing = Standing::default();
+        for _ in 0..20 {
+            standing.record(START, did(1), Violation::Malformed, None);
+        }
+        let until = at(12 * 3_600);
+        assert_eq!(standing.action(&did(1), at(12 * 3_600 - 1)), Action::Ban { until });
+        assert_eq!(standing.action(&did(1), until), Action::None);
+        assert!(standing.lift(&did(1)));
+        assert_eq!(standing.action(&did(1), START), Action::None);
+        assert!(!standing.lift(&did(1)));
+    }
+
+    #[test]
+    fn an_equivocation_lasts_until_it_is_lifted() {
+        let mut standing = Standing::default();
+        let proof = Cid::of_raw(b"two entries");
+        assert_eq!(standing.record(START, did(1), Violation::Equivocation, Some(proof)), Action::Quarantine);
+        let year_later = at(365 * 86_400);
+        assert_eq!(standing.action(&did(1), year_later), Action::Quarantine);
+        let view = standing.view(&did(1), year_later).unwrap();
+        assert_eq!((view.milli_points, view.evidence), (0, Some(proof)));
+        standing.lift(&did(1));
+        assert_eq!(standing.action(&did(1), year_later), Action::None);
+    }
+
+    #[test]
+    fn a_burst_warns_nobody_and_a_flood_is_banned_in_minutes() {
+        let mut standing = Standing::default();
+        for _ in 0..10_000 {
+            assert_eq!(standing.record(START, did(1), Violation::ExcessiveRate, None), Action::None);
+        }
+        let banned = (1..600).find(|second| {
+            let action = standing.record(at(*second), did(1), Violation::ExcessiveRate, None);
+            matches!(action, Action::Ban { .. })
+        });
+        assert!((100..120).contains(&banned.unwrap()), "{banned:?}");
+    }
+
+    #[test]
+    fn a_crowd_of_small_offenders_does_not_push_out_the_large_ones() {
+        let mut standing = Standing::default();
+        standing.record(START, did(0), Violation::Equivocation, None);
+        for _ in 0..20 {
+            standing.record(START, did(1), Violation::Malformed, None);
+        }
+        standing.record(START, did(2), Violation::InvalidSignature, None);
+        for number in 3..6_000 {
+            standing.record(at(1), did(number), Violation::Malformed, None);
+        }
+        assert_eq!(standing.offenders().count(), OFFENDERS_MAX);
+        assert_eq!(standing.action(&did(0), at(1)), Action::Quarantine);
+        assert!(matches!(standing.action(&did(1), at(1)), Action::Ban { .. }));
+        assert_ne!(standing.view(&did(2), at(1)), None, "ten points outweigh five");
+        assert_ne!(standing.view(&did(5_999), at(1)), None, "the newest is there");
+    }
+
+    #[test]
+    fn thresholds_must_rise_and_points_fade() {
+        assert_eq!(StandingSettings::default().check(), Ok(()));
+        let default = StandingSettings::default();
+        for (wrong, name) in [
+            (StandingSettings { half_life_secs: 0, ..default }, "half_life_secs"),
+            (StandingSettings { warn_at: 0, ..default }, "warn_at"),
+            (StandingSettings { quarantine_at: 25, ..default }, "quarantine_at"),
+            (StandingSettings { ban_at: 1_001, ..default }, "ban_at"),
+        ] {
+            assert!(wrong.check().unwrap_err().to_string().contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_forgives_nothing() {
+        let mut standing = Standing::default();
+        for _ in 0..5 {
+            standing.record(at(100), did(1), Violation::InvalidSignature, None);
+        }
+        assert_eq!(standing.record(START, did(1), Violation::Malformed, None), Action::Quarantine);
+        assert_eq!(standing.view(&did(1), at(100)).unwrap().milli_points, 55_000);
+    }
+}
