@@ -16,7 +16,7 @@ use icn_trust::{
     Action, OffenderView, Policy, ReputationSettings, Settings, Standing, StandingSettings, TrustClass,
     Violation,
 };
-use icn_types::{Constraints, Did, Timestamp, TrustContext};
+use icn_types::{Constraints, Did, Timestamp, TopicAccess, TrustContext};
 use tokio::sync::Notify;
 
 pub(crate) use self::web::Web;
@@ -140,11 +140,13 @@ impl Oracle {
         if lock(&self.webs).values().any(|web| web.has_forked(did)) {
             action = action.max(Action::Quarantine);
         }
-        let constraints = if self.is_on() || action > Action::Warn {
-            self.policy.access(class, action).constraints()
-        } else {
-            Constraints::default()
-        };
+        let is_limited = self.is_on() || action > Action::Warn;
+        let mut constraints =
+            if is_limited { self.policy.access(class, action).constraints() } else { Constraints::default() };
+        // Who writes in a space is for its books to say.
+        if constraints.topics == TopicAccess::Public && lock(&self.webs).values().any(|web| web.has(did)) {
+            constraints.topics = TopicAccess::All;
+        }
         Verdict { action, constraints }
     }
 

@@ -15,9 +15,6 @@ pub enum EdgeError {
     /// Above full trust.
     #[error("a score of {0} parts per million is above full trust: give 0 to 1000000")]
     Score(u32),
-    /// No such graph.
-    #[error("`{0}` is no graph of trust: use `general`, `ledger`, `compute` or `governance`")]
-    Graph(String),
     /// Too many from one member.
     #[error("`{0}` vouches for {OUT_DEGREE_MAX} others already: take back what no longer holds")]
     TooManyVouched(Did),

@@ -5,9 +5,8 @@
 //! them and a hundred thousand edges are read in milliseconds; the numbers never show, and no result depends on them.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
+pub use icn_types::TrustContext as Graph;
 use icn_types::{Did, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -21,52 +20,6 @@ pub const NODES_MAX: usize = 100_000;
 pub const EDGES_MAX: usize = 1_000_000;
 /// For how many others one member vouches in one graph (Ğ1 allows 100). Full: a new edge is refused.
 pub const OUT_DEGREE_MAX: usize = 1_000;
-
-/// What somebody is trusted with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Graph {
-    /// In general. What is said here holds in the other graphs too, where nothing else is said of the same pair.
-    #[default]
-    General,
-    /// With credit.
-    Ledger,
-    /// With jobs: to run them, and to be run for.
-    Compute,
-    /// With decisions.
-    Governance,
-}
-
-impl Graph {
-    /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::General, Self::Ledger, Self::Compute, Self::Governance];
-
-    /// Returns the name, as in configuration and on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::General => "general",
-            Self::Ledger => "ledger",
-            Self::Compute => "compute",
-            Self::Governance => "governance",
-        }
-    }
-}
-
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Graph {
-    type Err = EdgeError;
-
-    fn from_str(text: &str) -> Result<Self, EdgeError> {
-        let found = Self::ALL.into_iter().find(|graph| graph.as_str() == text);
-        found.ok_or_else(|| EdgeError::Graph(text.chars().take(32).collect()))
-    }
-}
 
 /// What one member says of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,13 @@
 //! What each class of trust may do: a table, from which the limits below are filled.
 //!
 //! Rates and bursts are those of conflict C-10, streams and rights those of TRU-18 and C-57. A class may never do less than the
-//! one below it. What [`Constraints`] cannot say is said in [`Access`]: "no topic" and "no right" (there an empty set means
-//! all of them, B-17), and that somebody is banned.
+//! one below it. What [`Constraints`] cannot say is said in [`Access`]: that somebody is banned.
 
 mod rule;
 
 use std::collections::BTreeSet;
 
-use icn_types::Constraints;
+use icn_types::{Capabilities, Constraints, TopicAccess};
 use serde::{Deserialize, Serialize};
 
 pub use self::rule::{Capability, Rule, Topics};
@@ -17,8 +16,6 @@ use crate::error::SettingsError;
 use crate::graph::PPM;
 use crate::standing::Action;
 
-/// A name that no topic and no right has: put into a set of [`Constraints`] that must not be empty, since empty means all.
-pub const NOTHING: &str = "nothing";
 /// What a throttled member keeps: one part in so many.
 const THROTTLED_TO: u32 = 10;
 
@@ -60,7 +57,7 @@ impl Default for Policy {
         Self {
             isolated: Rule { topics: Topics::PublicOnly, ..rule(1, 2, &[], 1_000_000_000, 1) },
             known: rule(10, 5, &known, 10_000_000_000, 4),
-            partner: rule(100, 10, &partner, 100_000_000_000, 16),
+            partner: rule(100, 10, &partner, 1_000_000_000_000, 16),
             federated: rule(1_000, 16, &federated, 1_000_000_000_000, 64),
             intimate: rule(10_000, 32, &federated, u64::MAX, 256),
             public_topics: public.into_iter().map(str::to_owned).collect(),
@@ -159,30 +156,27 @@ impl Access {
         self
     }
 
-    /// Fills the limits that the floors below enforce. Where nothing is allowed, a set holds [`NOTHING`]; whoever is banned
+    /// Fills the limits that the floors below enforce. Whoever is banned
     /// has a rate of 0 and must not be listened to at all.
     #[must_use]
     pub fn constraints(&self) -> Constraints {
         let topics = match &self.rule.topics {
-            Topics::All => BTreeSet::new(),
-            Topics::PublicOnly => or_nothing(self.public_topics.iter().cloned()),
-            Topics::Only(topics) => or_nothing(topics.iter().cloned()),
+            Topics::All => TopicAccess::All,
+            Topics::PublicOnly => TopicAccess::Public,
+            Topics::Only(topics) => TopicAccess::Only(topics.clone()),
         };
         Constraints {
             messages_per_second: self.rule.messages_per_second,
             burst: self.rule.burst,
             streams_max: self.rule.streams_max,
             topics,
-            capabilities: or_nothing(self.rule.capabilities.iter().map(|right| right.as_str().to_owned())),
+            capabilities: Capabilities::Only(
+                self.rule.capabilities.iter().map(|right| right.as_str().to_owned()).collect(),
+            ),
             fuel_max: self.rule.fuel_max,
             jobs_max: self.rule.jobs_max,
         }
     }
-}
-
-fn or_nothing(names: impl Iterator<Item = String>) -> BTreeSet<String> {
-    let names: BTreeSet<String> = names.collect();
-    if names.is_empty() { BTreeSet::from([NOTHING.to_owned()]) } else { names }
 }
 
 #[cfg(test)]
@@ -213,7 +207,7 @@ mod tests {
         let partner = policy.access(TrustClass::Partner, Action::Warn);
         assert!(partner.has_capability(Capability::ExecuteContract));
         assert!(!partner.has_capability(Capability::ModifyTrust));
-        assert_eq!(partner.fuel_budget(), 100_000_000_000);
+        assert_eq!(partner.fuel_budget(), 1_000_000_000_000);
     }
 
     #[test]
@@ -223,13 +217,11 @@ mod tests {
         assert!(stranger.can_access_topic("/icn/mesh/jobs/announce/v1"));
         assert!(!stranger.can_access_topic("/icn/space/x/ledger:sync/v1"));
         let constraints = stranger.constraints();
-        assert_eq!(constraints.topics, policy.public_topics);
-        assert!(!constraints.allows("read_ledger"), "an empty set would mean all");
-        let silent = Policy { public_topics: BTreeSet::new(), ..policy };
-        let constraints = silent.access(TrustClass::Isolated, Action::None).constraints();
-        assert_eq!(constraints.topics, BTreeSet::from([NOTHING.to_owned()]));
-        let friend = silent.access(TrustClass::Federated, Action::None);
-        assert!(friend.constraints().topics.is_empty() && friend.can_access_topic("anything"));
+        assert_eq!(constraints.topics, TopicAccess::Public);
+        assert!(!constraints.allows("read_ledger"));
+        let friend = policy.access(TrustClass::Federated, Action::None);
+        assert_eq!(friend.constraints().topics, TopicAccess::All);
+        assert!(friend.can_access_topic("anything"));
         assert!(friend.constraints().allows("modify_trust"));
     }
 
@@ -245,7 +237,7 @@ mod tests {
         assert!(banned.is_banned() && !banned.can_access_topic("/icn/mesh/jobs/announce/v1"));
         let constraints = banned.constraints();
         assert_eq!((constraints.messages_per_second, constraints.burst, constraints.jobs_max), (0, 0, 0));
-        assert!(!constraints.allows("read_ledger") && !constraints.topics.is_empty());
+        assert!(!constraints.allows("read_ledger") && !constraints.may_publish("x", true));
         assert_eq!(policy.access(TrustClass::Isolated, Action::Throttle).rule.messages_per_second, 1);
     }
 

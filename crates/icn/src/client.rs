@@ -154,7 +154,11 @@ impl Client {
         self.parsed(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
         self.parsed(self.request(Method::POST, path).json(body)).await
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct Web {
     pub(crate) graph: TrustGraph,
     /// From where it is read: this node's members, and the stewards.
     pub(crate) sources: BTreeSet<Did>,
+    members: BTreeSet<Did>,
     /// Who let whom in.
     subtrees: Subtrees,
     pub(crate) ratings: Vec<Rating>,
@@ -67,6 +68,7 @@ impl Web {
             until,
             graph,
             sources,
+            members: books.members().into_iter().map(|member| member.did).collect(),
             subtrees: Subtrees::default(),
             ratings: books.ratings().map(|said| rating(&said)).collect(),
             forked: books
@@ -93,6 +95,11 @@ impl Web {
 
     pub(super) fn has_edges(&self) -> bool {
         !self.graph.is_empty()
+    }
+
+    /// Tells whether somebody is a member.
+    pub(super) fn has(&self, did: &Did) -> bool {
+        self.members.contains(did)
     }
 
     /// Tells whether somebody signed two entries at one place, and no steward has forgiven it.
