@@ -36,6 +36,8 @@ pub struct Plan {
     pub starts: usize,
     /// How long an idle node is watched.
     pub idle: Duration,
+    /// Members of the graph of trust, each of whom vouches for ten others.
+    pub trust_members: usize,
     /// What is measured of common books.
     pub books: BooksPlan,
 }
@@ -69,6 +71,7 @@ impl Plan {
             files: 3,
             starts: 10,
             idle: Duration::from_secs(20),
+            trust_members: 10_000,
             books: BooksPlan {
                 load: Duration::from_secs(5),
                 mesh: Duration::from_secs(15),
@@ -91,6 +94,7 @@ impl Plan {
             files: 2,
             starts: 3,
             idle: Duration::from_secs(3),
+            trust_members: 2_000,
             books: BooksPlan {
                 load: Duration::from_millis(500),
                 mesh: Duration::from_secs(2),

@@ -12,6 +12,7 @@ mod modules;
 mod start;
 mod store;
 mod transfer;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -79,7 +80,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 16] = [
+const SECTIONS: [Part; 18] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -93,6 +94,8 @@ const SECTIONS: [Part; 16] = [
     Part::within("books-start", books::start),
     Part::processes("books-mesh", books::propagated),
     Part::processes("books-witnessed", books::certified),
+    Part::within("trust", trust::measure),
+    Part::within("sybils", trust::sybils),
     Part::processes("files", transfer::measure),
     Part::processes("idle", idle::measure),
     Part::processes("start", start::measure),
@@ -204,7 +207,7 @@ mod tests {
             sets: vec![6_000],
             start: 300,
         };
-        let plan = Plan { each: Duration::from_millis(5), books, ..Plan::quick() };
+        let plan = Plan { each: Duration::from_millis(5), trust_members: 100, books, ..Plan::quick() };
         let limits = Limits::measure(plan.each, dir.path()).unwrap();
         let context = Context { plan, dir: dir.path().to_owned(), icn: PathBuf::new(), limits };
         for part in SECTIONS.iter().filter(|part| !part.processes) {

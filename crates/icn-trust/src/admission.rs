@@ -111,7 +111,7 @@ impl Admission {
         let len = snapshot.len() as u32;
         // Node `2p` is where a member is brought in, `2p + 1` where it brings in others.
         let (source, sink) = (2 * len, 2 * len + 1);
-        let mut dinic = Dinic::new(2 * snapshot.len() + 2);
+        let mut dinic = Dinic::new(2 * snapshot.len() + 2, snapshot.arcs_len() + 2 * snapshot.len());
         let mut places = Vec::new();
         for seed in seeds.iter().filter_map(|did| snapshot.place(did)) {
             dinic.add(source, 2 * seed, CAPACITY_MAX);

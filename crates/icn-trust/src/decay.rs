@@ -29,24 +29,46 @@ const fn factors() -> [u64; PLACES] {
     factors
 }
 
+/// What some time leaves of any value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    /// What a part of a half-life leaves, in the fixed point of [`ONE`].
+    factor: u64,
+    /// How many whole half-lives have passed.
+    whole: u64,
+}
+
+impl Left {
+    /// Computes what a time leaves; all if the half-life is 0.
+    #[must_use]
+    pub(crate) fn after(age: u64, half_life: u64) -> Self {
+        if half_life == 0 {
+            return Self { factor: ONE, whole: 0 };
+        }
+        let part = (u128::from(age % half_life) << PLACES) / u128::from(half_life);
+        let factor = FACTORS.iter().enumerate().fold(ONE, |factor, (place, by)| {
+            if part >> (PLACES - 1 - place) & 1 == 1 { (factor * by) >> 32 } else { factor }
+        });
+        Self { factor, whole: age / half_life }
+    }
+
+    /// Returns what is left of a value.
+    #[must_use]
+    pub(crate) fn of(self, value: u64) -> u64 {
+        if self.whole >= 64 {
+            return 0;
+        }
+        // At most the value itself, which is a `u64`.
+        u64::try_from((u128::from(value) * u128::from(self.factor)) >> 32 >> self.whole).unwrap_or(value)
+    }
+}
+
 /// Returns what is left of a value after some time; all of it when the half-life is 0.
 ///
 /// Never rises with `age`, never falls with `value`.
 #[must_use]
 pub(crate) fn halved(value: u64, age: u64, half_life: u64) -> u64 {
-    if half_life == 0 || value == 0 {
-        return value;
-    }
-    let whole = age / half_life;
-    if whole >= 64 {
-        return 0;
-    }
-    let part = (u128::from(age % half_life) << PLACES) / u128::from(half_life);
-    let factor = FACTORS.iter().enumerate().fold(ONE, |factor, (place, by)| {
-        if part >> (PLACES - 1 - place) & 1 == 1 { (factor * by) >> 32 } else { factor }
-    });
-    // At most the value itself, which is a `u64`.
-    u64::try_from((u128::from(value) * u128::from(factor)) >> 32 >> whole).unwrap_or(value)
+    Left::after(age, half_life).of(value)
 }
 
 #[cfg(test)]

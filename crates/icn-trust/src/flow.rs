@@ -148,8 +148,8 @@ struct Network {
     dids: Vec<Did>,
     source: u32,
     sink: u32,
-    /// What each edge is, in the order of adding, and its number.
-    limits: Vec<(u32, Limit)>,
+    /// The ends and the capacity of each edge by half of its number; none for those that lead to the sink.
+    limits: Vec<(u32, u32, u64)>,
 }
 
 impl Network {
@@ -173,33 +173,40 @@ impl Network {
         }
         let source = dids.len() as u32;
         let sink = source + 1;
-        let mut net =
-            Self { dinic: Dinic::new(dids.len() + 2), nodes, dids, source, sink, limits: Vec::new() };
+        let edges = snapshot.arcs_len() + seeds.len();
+        let dinic = Dinic::new(dids.len() + 2, edges);
+        let mut net = Self { dinic, nodes, dids, source, sink, limits: Vec::with_capacity(edges) };
         for (did, most) in seeds {
             let node = net.nodes.get(did).copied().unwrap_or_default();
-            net.add(source, node, Limit::Seed { did: *did, capacity: (*most).min(CAPACITY_MAX) });
+            net.add(source, node, *most);
         }
-        net.limits.reserve(snapshot.arcs_len());
         for from in 0..snapshot.len() as u32 {
             for arc in snapshot.arcs(from) {
-                let Some(by) = snapshot.introduction(from, arc) else { continue };
-                let limit = Limit::Introduction {
-                    from: by.from,
-                    to: by.to,
-                    capacity: capacity(&by).min(CAPACITY_MAX),
-                };
-                net.add(from, arc.to, limit);
+                if let Some(by) = snapshot.introduction(from, arc) {
+                    net.add(from, arc.to, capacity(&by));
+                }
             }
         }
         net
     }
 
-    fn add(&mut self, from: u32, to: u32, limit: Limit) {
-        let capacity = limit.capacity();
+    /// Adds a seed or an introduction; those to the sink come after all of them.
+    fn add(&mut self, from: u32, to: u32, capacity: u64) {
+        let capacity = capacity.min(CAPACITY_MAX);
         if capacity > 0 {
-            let edge = self.dinic.add(from, to, capacity);
-            self.limits.push((edge, limit));
+            self.dinic.add(from, to, capacity);
+            self.limits.push((from, to, capacity));
         }
+    }
+
+    /// What the edge with a number is; nothing if it leads to the sink.
+    fn limit(&self, edge: u32) -> Option<Limit> {
+        let (from, to, capacity) = *self.limits.get(edge as usize / 2)?;
+        let to = *self.dids.get(to as usize)?;
+        if from == self.source {
+            return Some(Limit::Seed { did: to, capacity });
+        }
+        Some(Limit::Introduction { from: *self.dids.get(from as usize)?, to, capacity })
     }
 
     /// The full edges that lead out of what can still be reached.
@@ -208,14 +215,7 @@ impl Network {
         let is_inside = |node: u32| inside.get(node as usize).copied().unwrap_or_default();
         let of = |node| self.dinic.of(node).filter(|(edge, to, _)| edge % 2 == 0 && !is_inside(*to));
         let out = (0..=self.sink).filter(|node| is_inside(*node)).flat_map(of);
-        let numbers: Vec<u32> = out.map(|(edge, _, _)| edge).collect();
-        let mut cut: Vec<Limit> = numbers
-            .iter()
-            .filter_map(|number| {
-                let index = self.limits.binary_search_by_key(number, |(edge, _)| *edge).ok()?;
-                Some(self.limits.get(index)?.1)
-            })
-            .collect();
+        let mut cut: Vec<Limit> = out.filter_map(|(edge, _, _)| self.limit(edge)).collect();
         cut.sort_unstable();
         cut
     }

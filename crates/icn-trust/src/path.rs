@@ -38,7 +38,7 @@ struct Reached {
     from: u32,
 }
 
-/// Every member's best path from a set of sources.
+/// Every member's best path from a set of sources. Ask it with the snapshot that it was made from.
 #[derive(Debug, Clone)]
 pub struct Paths {
     /// By hops, then by member in order: who was reached better than with fewer hops.

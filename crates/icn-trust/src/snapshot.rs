@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use icn_types::{Did, Timestamp};
 
-use crate::decay::halved;
+use crate::decay::Left;
 use crate::graph::{Graph, TrustGraph, Weight};
 
 /// A day in milliseconds. Edges fade at midnight UTC, all at once, so that what was read in a day holds for that day.
@@ -63,7 +63,8 @@ impl Snapshot {
                 *slot = place as u32;
             }
         }
-        let mut reader = Reader { now, half_life_days, until: next_midnight(now, half_life_days), places };
+        let until = next_midnight(now, half_life_days);
+        let mut reader = Reader { now, half_life_days, until, places, left: BTreeMap::new() };
         let mut starts = Vec::with_capacity(members.len() + 1);
         let mut arcs = Vec::with_capacity(trust.len());
         for (_, number) in trust.numbered() {
@@ -146,6 +147,8 @@ struct Reader {
     until: Timestamp,
     /// Number to place.
     places: Vec<u32>,
+    /// What each age in days leaves.
+    left: BTreeMap<u64, Left>,
 }
 
 impl Reader {
@@ -172,7 +175,9 @@ impl Reader {
             }
             self.until = weight.expires.map_or(self.until, |end| end.min(self.until));
             let age = day(self.now).saturating_sub(day(weight.given));
-            let faded = halved(u64::from(weight.score_ppm), age, u64::from(self.half_life_days));
+            let half_life = u64::from(self.half_life_days);
+            let left = self.left.entry(age).or_insert_with(|| Left::after(age, half_life));
+            let faded = left.of(u64::from(weight.score_ppm));
             // Fading only lowers.
             let score_ppm = u32::try_from(faded).unwrap_or(weight.score_ppm);
             if let Some(to) = self.places.get(*to as usize).copied().filter(|_| score_ppm > 0) {

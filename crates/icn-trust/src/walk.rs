@@ -58,7 +58,7 @@ impl WalkSettings {
     }
 }
 
-/// Where the weight lies after the walk.
+/// Where the weight lies after the walk. Ask it with the snapshot that it was made from.
 #[derive(Debug, Clone)]
 pub struct Walk {
     weights: Vec<u64>,

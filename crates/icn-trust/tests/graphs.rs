@@ -124,6 +124,9 @@ fn a_flow_stops_at_what_was_asked_for_and_at_the_seeds() {
     let graph = graph("ab 0.8");
     let enough = flow(&graph, 'b', 500_000);
     assert_eq!((enough.amount, enough.cut), (500_000, vec![]));
+    // What carries just what was asked for limits nothing.
+    let just = flow(&graph, 'b', 800_000);
+    assert_eq!((just.amount, just.cut), (800_000, vec![]));
     let seeds = BTreeMap::from([(did('a'), 100_000)]);
     let short = flow_to(&snapshot(&graph), &seeds, &did('b'), 500_000, |by| u64::from(by.score_ppm));
     assert_eq!(short.cut, [Limit::Seed { did: did('a'), capacity: 100_000 }]);

@@ -35,9 +35,11 @@ struct HalfEdge {
 }
 
 impl Dinic {
-    pub(crate) fn new(nodes: usize) -> Self {
+    /// Makes a network of so many nodes, with room for so many edges.
+    pub(crate) fn new(nodes: usize, edges: usize) -> Self {
         let none = vec![NONE; nodes];
-        Self { first: none.clone(), last: none.clone(), cursor: none.clone(), level: none, edges: Vec::new() }
+        let edges = Vec::with_capacity(2 * edges);
+        Self { first: none.clone(), last: none.clone(), cursor: none.clone(), level: none, edges }
     }
 
     /// Adds an edge and returns its number.
@@ -123,6 +125,10 @@ impl Dinic {
             *level = 0;
         }
         while let Some((node, level)) = waiting.pop_front() {
+            // Nobody further away than the sink lies on a shortest way to it.
+            if level >= self.level(sink) {
+                break;
+            }
             let mut edge = self.first.get(node as usize).copied().unwrap_or(NONE);
             while let Some(half) = self.edges.get(edge as usize).copied() {
                 edge = half.next;
@@ -203,7 +209,7 @@ mod tests {
         fn flow_and_cut_are_those_of_petgraph(
             edges in prop::collection::vec((0..12_u32, 0..12_u32, 1..50_u64), 0..60)
         ) {
-            let mut ours = Dinic::new(12);
+            let mut ours = Dinic::new(12, 0);
             let mut theirs = DiGraph::<(), u64>::new();
             for _ in 0..12 {
                 theirs.add_node(());
@@ -238,7 +244,7 @@ mod tests {
         fn raising_step_by_step_ends_where_one_run_does(
             edges in prop::collection::vec((0..8_u32, 0..8_u32, 1..20_u64), 0..40)
         ) {
-            let (mut steps, mut whole) = (Dinic::new(8), Dinic::new(8));
+            let (mut steps, mut whole) = (Dinic::new(8, 0), Dinic::new(8, 0));
             let numbers: Vec<u32> = edges.iter().map(|(from, to, _)| steps.add(*from, *to, 0)).collect();
             edges.iter().for_each(|(from, to, most)| { whole.add(*from, *to, *most); });
             let mut sent = 0;
