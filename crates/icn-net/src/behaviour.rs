@@ -34,6 +34,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const CONNECTIONS_PER_PEER: u32 = 2;
 /// Connections that are being set up.
 const PENDING_MAX: u32 = 64;
+/// Requests that one connection may carry at least, however few are served: those above are told so. Beyond this, and
+/// twice the limit of known peers, they end without a word.
+const DIRECT_STREAMS_MIN: usize = 32;
 /// How long a peer may take to tell its topology.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tellings of a topology under way on one connection. Full: the next is refused.
@@ -104,7 +107,9 @@ impl Mesh {
             .with_push_listen_addr_updates(true);
         let direct = request_response::Config::default()
             .with_request_timeout(config.direct_timeout)
-            .with_max_concurrent_streams(config.constraints.streams_max.max(1) as usize * 2);
+            .with_max_concurrent_streams(
+                (config.constraints.streams_max as usize * 2).max(DIRECT_STREAMS_MIN),
+            );
         Ok(Self {
             limits: limits(config),
             gate,
