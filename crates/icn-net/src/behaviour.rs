@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ProtocolSupport};
@@ -16,10 +15,12 @@ use libp2p::{
 use crate::config::Config;
 use crate::direct::{self, DirectCodec};
 use crate::error::NetError;
+use crate::gate::Gate;
 use crate::gossip::{self, Gossip};
 use crate::hangup::{Quic, Ringing};
 use crate::records::Records;
 use crate::sync::Inbound;
+use crate::topology::{self, TopologyCodec};
 
 /// What identify says that this network speaks.
 const MESH: &str = "/icn/mesh/protocol/1.0.0";
@@ -33,6 +34,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const CONNECTIONS_PER_PEER: u32 = 2;
 /// Connections that are being set up.
 const PENDING_MAX: u32 = 64;
+/// Requests that one connection may carry at least, however few are served: those above are told so. Beyond this, and
+/// twice the limit of known peers, they end without a word.
+const DIRECT_STREAMS_MIN: usize = 32;
+/// How long a peer may take to tell its topology.
+const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Tellings of a topology under way on one connection. Full: the next is refused.
+const TOPOLOGY_STREAMS_MAX: usize = 4;
 /// How long a DHT look-up may take.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the routing table is refreshed.
@@ -44,15 +52,16 @@ const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// All protocols of a node.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Mesh {
-    // The two gatekeepers stand first: what they refuse reaches no other protocol.
+    // The two gatekeepers stand first: what they refuse reaches no other protocol. Whom the second lets in stays in.
     pub(crate) limits: connection_limits::Behaviour,
-    pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
+    pub(crate) gate: Gate,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(crate) kad: kad::Behaviour<Records>,
     pub(crate) gossip: Gossip,
     pub(crate) direct: request_response::Behaviour<DirectCodec>,
+    pub(crate) topology: request_response::Behaviour<TopologyCodec>,
     pub(crate) streams: libp2p_stream::Behaviour,
     pub(crate) inbound: Inbound,
 }
@@ -61,10 +70,11 @@ pub(crate) struct Mesh {
 pub(crate) async fn swarm(
     config: &Config,
     inbound: Inbound,
+    gate: Gate,
     ringing: Ringing,
 ) -> Result<Swarm<Mesh>, NetError> {
     let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
-    let mesh = Mesh::new(config, inbound)?;
+    let mesh = Mesh::new(config, inbound, gate)?;
     let swarm = SwarmBuilder::with_existing_identity(config.keypair.clone())
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
@@ -89,7 +99,7 @@ pub(crate) async fn swarm(
 }
 
 impl Mesh {
-    fn new(config: &Config, inbound: Inbound) -> Result<Self, NetError> {
+    fn new(config: &Config, inbound: Inbound, gate: Gate) -> Result<Self, NetError> {
         let public = config.keypair.public();
         let peer_id = public.to_peer_id();
         let identify = identify::Config::new(MESH.to_owned(), public)
@@ -97,10 +107,12 @@ impl Mesh {
             .with_push_listen_addr_updates(true);
         let direct = request_response::Config::default()
             .with_request_timeout(config.direct_timeout)
-            .with_max_concurrent_streams(config.constraints.streams_max.max(1) as usize * 2);
+            .with_max_concurrent_streams(
+                (config.constraints.streams_max as usize * 2).max(DIRECT_STREAMS_MIN),
+            );
         Ok(Self {
             limits: limits(config),
-            blocked: allow_block_list::Behaviour::default(),
+            gate,
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
             mdns: mdns(config.mdns, peer_id).into(),
@@ -111,6 +123,13 @@ impl Mesh {
                 [(direct::PROTOCOL, ProtocolSupport::Full)],
                 direct,
             ),
+            topology: request_response::Behaviour::with_codec(
+                TopologyCodec,
+                [(topology::PROTOCOL, ProtocolSupport::Full)],
+                request_response::Config::default()
+                    .with_request_timeout(TOPOLOGY_TIMEOUT)
+                    .with_max_concurrent_streams(TOPOLOGY_STREAMS_MAX),
+            ),
             streams: libp2p_stream::Behaviour::new(),
             inbound,
         })
@@ -118,10 +137,8 @@ impl Mesh {
 }
 
 fn limits(config: &Config) -> connection_limits::Behaviour {
-    let inbound_max = (config.peers_max - config.peers_max / 5).max(1);
+    // How many peers there may be, the gate decides.
     let limits = ConnectionLimits::default()
-        .with_max_established(Some(config.peers_max))
-        .with_max_established_incoming(Some(inbound_max))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
         .with_max_pending_incoming(Some(PENDING_MAX))
         .with_max_pending_outgoing(Some(PENDING_MAX));

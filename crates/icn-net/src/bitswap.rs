@@ -86,6 +86,7 @@ impl Exchange {
                 });
             } else {
                 self.shared.metrics.dropped("bitswap_streams");
+                self.shared.metrics.stream_rejected();
             }
         }
     }
@@ -164,7 +165,7 @@ impl Exchange {
     fn enter(&self, peer: PeerId) -> bool {
         let mut readers = lock(&self.readers);
         let count = readers.entry(peer).or_default();
-        let has_room = *count < STREAMS_PER_PEER_MAX;
+        let has_room = *count < STREAMS_PER_PEER_MAX.min(self.shared.limits.streams_max(peer) as usize);
         *count += usize::from(has_room);
         has_room
     }

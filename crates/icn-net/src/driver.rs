@@ -20,6 +20,7 @@ use crate::event::{Event, Judged, Replied, Verdict};
 use crate::gossip::{self, TopicFilter, Waiting};
 use crate::handle::{Answer, Command};
 use crate::hangup::Ringing;
+use crate::limits::{Kind, Refused};
 use crate::records::RecordCheck;
 use crate::shared::Shared;
 use crate::start::released;
@@ -29,11 +30,15 @@ mod dht;
 mod dial;
 mod direct;
 mod events;
+mod offences;
 mod redial;
+mod topology;
 
 use blame::Blame;
 use dht::{Checked, Query};
 use dial::Dials;
+use offences::Offences;
+use topology::{PLACE_INTERVAL, TELL_INTERVAL};
 
 /// How often peers are dialled again and messages that wait are tried again.
 const TICK: Duration = Duration::from_millis(250);
@@ -66,8 +71,6 @@ pub(crate) struct Driver {
     gossip_room: Arc<Semaphore>,
     request_room: Arc<Semaphore>,
     check_room: Arc<Semaphore>,
-    /// Requests under way to us, by peer.
-    serving: HashMap<PeerId, u32>,
     /// Our own requests under way.
     asking: HashMap<OutboundRequestId, Answer<Result<Bytes, RequestError>>>,
     queries: HashMap<kad::QueryId, Query>,
@@ -75,6 +78,10 @@ pub(crate) struct Driver {
     /// Peers that are dialled once their last connection has ended, and where they were seen.
     again: HashMap<PeerId, libp2p::Multiaddr>,
     blame: Blame,
+    offences: Offences,
+    /// When all peers are placed anew, and when they are told the topology.
+    place_at: Instant,
+    tell_at: Instant,
     /// The tasks that take in streams; they end with the swarm, which cannot tell them (libp2p-stream 0.5: each of their
     /// controls keeps the channel open that they read).
     _acceptors: JoinSet<()>,
@@ -111,11 +118,13 @@ impl Driver {
             gossip_room: Arc::new(Semaphore::new(GOSSIP_KIB_MAX)),
             request_room: Arc::new(Semaphore::new(REQUESTS_KIB_MAX)),
             check_room: Arc::new(Semaphore::new(CHECKS_MAX)),
-            serving: HashMap::new(),
             asking: HashMap::new(),
             queries: HashMap::new(),
             again: HashMap::new(),
             blame: Blame::default(),
+            offences: Offences::default(),
+            place_at: Instant::now() + PLACE_INTERVAL,
+            tell_at: Instant::now() + TELL_INTERVAL,
             _acceptors: acceptors,
         }
     }
@@ -191,6 +200,8 @@ impl Driver {
             Command::Score { peer, answer } => {
                 give(answer, self.swarm.behaviour().gossip.peer_score(&peer));
             }
+            Command::TellTopology => self.tell_topology_to_all(),
+            Command::Redial { peer } => self.dials.redials.find(&peer),
             // Taken by the loop itself.
             Command::Shutdown { answer } => give(answer, ()),
         }
@@ -199,7 +210,15 @@ impl Driver {
     fn on_tick(&mut self) {
         let now = Instant::now();
         self.redial(now);
-        self.pardon(now);
+        self.pardon();
+        if now >= self.place_at {
+            self.place_at = now + PLACE_INTERVAL;
+            self.shared.place_all();
+        }
+        if now >= self.tell_at {
+            self.tell_at = now + TELL_INTERVAL;
+            self.refresh_topology();
+        }
         if !self.waiting.is_empty() {
             self.publish_waiting(None);
         }
@@ -261,9 +280,12 @@ impl Driver {
             self.judge(&id, from, Verdict::Reject);
             return;
         }
-        if !self.shared.limits.gossip(from) {
+        if let Err(refused) = self.shared.limits.take(from, Kind::Gossip, message.data.len()) {
             self.shared.metrics.limited("gossip");
-            self.on_flood(from);
+            self.on_limited(from, refused);
+            if refused == Refused::Own {
+                self.on_flood(from);
+            }
             self.judge(&id, from, Verdict::Ignore);
             return;
         }

@@ -99,6 +99,9 @@ pub enum RequestError {
     /// The peer says that we ask too much.
     #[error("the peer refuses: too many requests")]
     Refused,
+    /// The peer says that too many of our requests are open.
+    #[error("the peer refuses: too many requests are open; wait until one has ended")]
+    TooManyStreams,
     /// The request or the response is larger than 1 MiB.
     #[error("the request or its response is larger than 1 MiB")]
     TooLarge,

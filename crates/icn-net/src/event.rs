@@ -7,6 +7,7 @@ use libp2p::request_response::ResponseChannel;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::limits::StreamPermit;
 use crate::sync::SyncStream;
 
 /// Something that happened on the network.
@@ -60,6 +61,35 @@ pub enum Event {
     },
     /// The node listens on another address.
     Listening(Multiaddr),
+    /// A peer does what it may not, as this floor sees it; told at most once a minute for each peer and offence.
+    Offence {
+        /// The peer, by the key of its connection.
+        peer: PeerId,
+        /// What it does.
+        offence: Offence,
+        /// How often since it was told last.
+        count: u64,
+    },
+}
+
+/// What a peer does that it may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Offence {
+    /// It sends more than its own limits allow. What its group or all peers together are refused is not its offence.
+    ExcessRate,
+    /// It opens more streams, or requests, than it may.
+    ExcessStreams,
+}
+
+impl Offence {
+    /// Returns its name, as in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExcessRate => "excess_rate",
+            Self::ExcessStreams => "excess_streams",
+        }
+    }
 }
 
 /// What becomes of a gossip message.
@@ -137,29 +167,33 @@ impl Drop for VerdictSender {
 /// A response on its way to the swarm.
 #[derive(Debug)]
 pub(crate) struct Replied {
-    pub(crate) peer: PeerId,
     /// The channel and the response; absent when the application gave none.
     pub(crate) response: Option<(ResponseChannel<Bytes>, Bytes)>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _held: Option<Held>,
+}
+
+/// What a request holds until its response is on its way.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) _room: OwnedSemaphorePermit,
+    pub(crate) _stream: StreamPermit,
 }
 
 /// Takes the response to one direct request; dropped without one, the peer sees its stream end.
 #[derive(Debug)]
 pub struct ReplySender {
-    peer: PeerId,
     channel: Option<ResponseChannel<Bytes>>,
     tx: mpsc::UnboundedSender<Replied>,
-    permit: Option<OwnedSemaphorePermit>,
+    held: Option<Held>,
 }
 
 impl ReplySender {
     pub(crate) fn new(
-        peer: PeerId,
         channel: ResponseChannel<Bytes>,
         tx: mpsc::UnboundedSender<Replied>,
-        permit: OwnedSemaphorePermit,
+        held: Held,
     ) -> Self {
-        Self { peer, channel: Some(channel), tx, permit: Some(permit) }
+        Self { channel: Some(channel), tx, held: Some(held) }
     }
 
     /// Sends the response, at most 1 MiB; a larger one ends the stream instead.
@@ -169,13 +203,13 @@ impl ReplySender {
     }
 
     fn deliver(&mut self, response: Option<(ResponseChannel<Bytes>, Bytes)>) {
-        let _ = self.tx.send(Replied { peer: self.peer, response, _permit: self.permit.take() });
+        let _ = self.tx.send(Replied { response, _held: self.held.take() });
     }
 }
 
 impl Drop for ReplySender {
     fn drop(&mut self) {
-        if self.permit.is_some() {
+        if self.held.is_some() {
             self.deliver(None);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use icn_types::{Cid, Constraints};
+use icn_types::Cid;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +17,8 @@ use crate::outbound::Outbound;
 use crate::records::{RECORD_BYTES_MAX, RecordCheck};
 use crate::shared::{PeerInfo, Shared};
 use crate::sync::{SyncStream, SyncStreams};
+
+mod policy;
 
 /// How long a dial, the look-up of addresses included, may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     PutRecord { key: Vec<u8>, value: Vec<u8>, answer: Answer<Result<(), NetError>> },
     GetRecord { key: Vec<u8>, answer: Answer<Vec<Vec<u8>>> },
     Report { peer: PeerId, misbehaviour: Misbehaviour },
+    TellTopology,
+    Redial { peer: PeerId },
     Score { peer: PeerId, answer: Answer<Option<f64>> },
     Shutdown { answer: Answer<()> },
 }
@@ -63,6 +67,7 @@ pub struct Handle {
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) records: Arc<dyn RecordCheck>,
     pub(crate) refusal: Bytes,
+    pub(crate) refusal_streams: Bytes,
 }
 
 impl Handle {
@@ -132,10 +137,16 @@ impl Handle {
                 RequestError::NotConnected { peer, reason: error.to_string() }
             }
         })?;
-        self.shared.limits.outbound(peer).await;
+        self.shared.limits.outbound(peer, data.len()).await;
         let answer = self.ask(|answer| Command::Request { peer, data, answer }).await;
         let response = answer.map_err(|_| RequestError::Shutdown)??;
-        if response == self.refusal { Err(RequestError::Refused) } else { Ok(response) }
+        if response == self.refusal {
+            Err(RequestError::Refused)
+        } else if response == self.refusal_streams {
+            Err(RequestError::TooManyStreams)
+        } else {
+            Ok(response)
+        }
     }
 
     /// Connects to an address, with or without `/p2p/<peer_id>`. Succeeds at once when the connection exists.
@@ -264,11 +275,6 @@ impl Handle {
         let found =
             self.ask(|answer| Command::GetRecord { key: key.clone(), answer }).await.unwrap_or_default();
         self.checked(key, found).await
-    }
-
-    /// Sets the limits of one peer, in place of those of [`crate::Config::constraints`].
-    pub fn set_constraints(&self, peer: PeerId, constraints: &Constraints) {
-        self.shared.limits.set(peer, constraints);
     }
 
     /// Reports that a peer behaved badly: see [`Misbehaviour`].

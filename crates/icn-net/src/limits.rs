@@ -1,106 +1,288 @@
-//! How much each peer may ask: GCRA for each peer and protocol.
+//! How much each peer may ask: GCRA for each peer and protocol, for the group that it is of, and for all together.
+//!
+//! A message is counted first against its peer, then against the peer's group, then (of a stranger) against what all
+//! strangers get, and last against what all peers get. So whoever is over a bound of its own takes nothing from others.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use icn_types::Constraints;
 use libp2p::PeerId;
+
+use crate::address::AddressGroup;
+
+mod bucket;
+mod peer;
+mod share;
+mod streams;
+
+use bucket::Bucket;
+pub(crate) use peer::Kind;
+use peer::{Current, PeerLimits, Rates};
+use share::{GroupKey, Groups};
+pub use share::{Share, ShareId, ShareLimits};
+pub(crate) use streams::StreamPermit;
 
 /// Peers remembered after they left, so that coming back does not refill their burst. Full: the peer that leaves is
 /// forgotten.
 const PEERS_REMEMBERED_MAX: usize = 4_096;
+/// The same for peers whose limits were set by name. Full: a peer whose limits are set, and that is not connected, is
+/// not noted; one that leaves is forgotten, and gets what strangers get until its limits are set anew.
+const NAMED_REMEMBERED_MAX: usize = 65_536;
+/// The part of what all peers get that strangers get together, and that one peer or one group gets at most, in percent.
+const PART_MAX_PERCENT: u32 = 25;
+/// A message counts once for so many bytes or part of it: a large one is dearer than a small one.
+const UNIT_BYTES: usize = 64 * 1024;
+/// What the class of a peer is called in metrics as long as nobody has said.
+pub(crate) const CLASS_UNKNOWN: &str = "isolated";
 
-/// Records and provider records a second that one peer may offer; a node that provides a file of 1,000 blocks
-/// announces the root alone.
-const RECORDS_PER_SECOND: u32 = 100;
-const RECORDS_BURST: u32 = 1_000;
+/// What a node gives to peers of which it knows nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strangers {
+    /// The limits of each.
+    pub constraints: Constraints,
+    /// What those of one address group ([`crate::AddressGroup`]) get together.
+    pub share: ShareLimits,
+    /// The most of them that are connected at once. Half of these places no known peer takes.
+    pub slots_max: u32,
+    /// The most of one address group that are connected at once.
+    pub slots_per_group_max: u32,
+}
 
-/// The share of its limits that a node uses itself, in percent, so that clocks that differ a little never trip the
-/// other side.
-const OWN_SHARE_PERCENT: u32 = 90;
-
-/// The limiters of one peer.
-pub(crate) struct PeerLimits {
-    direct: DefaultDirectRateLimiter,
-    gossip: DefaultDirectRateLimiter,
-    records: DefaultDirectRateLimiter,
-    /// In KiB.
-    bitswap: DefaultDirectRateLimiter,
-    outbound: DefaultDirectRateLimiter,
-    pub(crate) streams_max: u32,
-    /// Whether the limits were set for this peer by name.
-    named: bool,
+/// At which bound a message was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The peer's own.
+    Own,
+    /// That of its group.
+    Group,
+    /// That of all strangers.
+    Strangers,
+    /// That of all peers.
+    All,
 }
 
 /// The limiters of all peers.
 pub(crate) struct Limits {
-    default: Constraints,
+    known: Constraints,
+    strangers: Option<Strangers>,
     bitswap_kib_per_second: u32,
-    all: DefaultDirectRateLimiter,
+    messages_per_second_max: u32,
+    all: Bucket,
+    all_strangers: Bucket,
     peers: Mutex<HashMap<PeerId, Arc<PeerLimits>>>,
+    groups: Mutex<Groups>,
+}
+
+impl Refused {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Group => "group",
+            Self::Strangers => "strangers",
+            Self::All => "all",
+        }
+    }
 }
 
 impl Limits {
     pub(crate) fn new(
-        default: Constraints,
+        known: Constraints,
+        strangers: Option<Strangers>,
         messages_per_second_max: u32,
         bitswap_kib_per_second: u32,
     ) -> Self {
+        let part = part(messages_per_second_max);
         Self {
-            default,
+            known,
+            strangers,
             bitswap_kib_per_second,
-            all: limiter(messages_per_second_max, messages_per_second_max),
+            messages_per_second_max,
+            all: Bucket::new(messages_per_second_max, messages_per_second_max),
+            all_strangers: Bucket::new(part, part),
             peers: Mutex::default(),
+            groups: Mutex::default(),
         }
     }
 
-    /// Sets the limits of one peer. Its bursts start full.
-    pub(crate) fn set(&self, peer: PeerId, constraints: &Constraints) {
-        let limits = Arc::new(PeerLimits::new(constraints, self.bitswap_kib_per_second, true));
-        self.lock().insert(peer, limits);
+    /// Sets the limits of one peer, and the group that it is of. A peer that was here before gets nothing filled by it.
+    pub(crate) fn set(&self, peer: PeerId, constraints: &Constraints, share: Option<Share>) {
+        let group = share.map(|share| self.group(GroupKey::Named(share.group), share.limits));
+        let constraints = self.clamped(constraints);
+        let mut peers = self.lock();
+        if let Some(limits) = peers.get(&peer) {
+            let outbound = self.outbound_of(&constraints);
+            limits.change(|current| {
+                current.constrain(&constraints, &outbound);
+                (current.group, current.is_named, current.is_stranger) = (group, true, false);
+            });
+        } else if peers.len() < NAMED_REMEMBERED_MAX {
+            let fresh = self.fresh(constraints);
+            let current = Current { group, is_named: true, is_stranger: false, ..fresh };
+            peers.insert(peer, Arc::new(PeerLimits::new(current)));
+        }
     }
 
-    pub(crate) fn of(&self, peer: PeerId) -> Arc<PeerLimits> {
-        let fresh = || Arc::new(PeerLimits::new(&self.default, self.bitswap_kib_per_second, false));
-        Arc::clone(self.lock().entry(peer).or_insert_with(fresh))
+    /// Gives a peer that nothing was set for what known peers get: the operator named it.
+    pub(crate) fn know(&self, peer: PeerId) {
+        let is_named = self.lock().get(&peer).is_some_and(|limits| limits.current().is_named);
+        if !is_named {
+            self.set(peer, &self.known.clone(), None);
+        }
+    }
+
+    /// Makes a peer a stranger again.
+    pub(crate) fn clear(&self, peer: PeerId, from: Option<AddressGroup>) {
+        let constraints = self.of_strangers();
+        let outbound = self.outbound_of(&constraints);
+        self.of(peer).change(|current| {
+            current.constrain(&constraints, &outbound);
+            (current.group, current.is_named, current.is_stranger) = (None, false, self.strangers.is_some());
+        });
+        self.met(peer, from);
+    }
+
+    /// Says what the class of a peer is called in metrics, from when it has limits or is connected.
+    pub(crate) fn classify(&self, peer: PeerId, class: &'static str) {
+        let limits = self.lock().get(&peer).cloned();
+        if let Some(limits) = limits {
+            limits.change(|current| current.class = class);
+        }
+    }
+
+    /// Notes where a peer has come from: a stranger draws from what its address group gets.
+    pub(crate) fn met(&self, peer: PeerId, from: Option<AddressGroup>) {
+        let Some(strangers) = &self.strangers else { return };
+        let limits = self.of(peer);
+        if limits.current().is_stranger {
+            let key = from.map_or(GroupKey::Rest, GroupKey::Address);
+            let group = self.group(key, strangers.share);
+            limits.change(|current| current.group = Some(group));
+        }
     }
 
     /// Forgets a peer that left, when many are remembered already.
     pub(crate) fn left(&self, peer: PeerId) {
         let mut peers = self.lock();
-        if peers.len() > PEERS_REMEMBERED_MAX && peers.get(&peer).is_some_and(|limits| !limits.named) {
+        let Some(limits) = peers.get(&peer) else { return };
+        let max = if limits.current().is_named { NAMED_REMEMBERED_MAX } else { PEERS_REMEMBERED_MAX };
+        if peers.len() > max {
             peers.remove(&peer);
         }
     }
 
-    /// Takes one direct request from a peer, or says no.
-    pub(crate) fn direct(&self, peer: PeerId) -> bool {
-        self.of(peer).direct.check().is_ok() && self.all.check().is_ok()
+    /// Takes a message of so many bytes from a peer, or says which bound refuses it.
+    pub(crate) fn take(&self, peer: PeerId, kind: Kind, bytes: usize) -> Result<(), Refused> {
+        let units = units(bytes);
+        let Current { rates, group, is_stranger, .. } = self.of(peer).current();
+        let check = |is_taken: bool, refused| if is_taken { Ok(()) } else { Err(refused) };
+        check(rates.take(kind, units), Refused::Own)?;
+        check(group.is_none_or(|group| group.rates().take(kind, units)), Refused::Group)?;
+        match kind {
+            // Their room is bounded by itself.
+            Kind::Record => Ok(()),
+            Kind::Direct | Kind::Gossip => {
+                check(!is_stranger || self.all_strangers.take(units), Refused::Strangers)?;
+                check(self.all.take(units), Refused::All)
+            }
+        }
     }
 
-    /// Takes one gossip message from a peer, or says no.
-    pub(crate) fn gossip(&self, peer: PeerId) -> bool {
-        self.of(peer).gossip.check().is_ok() && self.all.check().is_ok()
+    /// Takes one telling of a topology from a peer, or says no.
+    pub(crate) fn topology(&self, peer: PeerId) -> bool {
+        self.of(peer).current().rates.topology.take(1)
     }
 
-    /// Takes one DHT record or provider record from a peer, or says no.
-    pub(crate) fn record(&self, peer: PeerId) -> bool {
-        self.of(peer).records.check().is_ok()
+    /// Takes a place for a stream that a peer has opened; none when it, or its group, holds as many as it may.
+    pub(crate) fn stream(&self, peer: PeerId) -> Option<StreamPermit> {
+        let limits = self.of(peer);
+        let permit = StreamPermit::of(&limits.streams)?;
+        match limits.current().group {
+            Some(group) => permit.join(&group.streams),
+            None => Some(permit),
+        }
+    }
+
+    /// Returns how many streams a peer may hold open at once.
+    pub(crate) fn streams_max(&self, peer: PeerId) -> u32 {
+        self.of(peer).streams.max()
+    }
+
+    /// Returns what the class of a peer is called in metrics.
+    pub(crate) fn class(&self, peer: PeerId) -> &'static str {
+        self.of(peer).current().class
     }
 
     /// Waits until so many bytes of content may go to a peer.
     pub(crate) async fn bitswap(&self, peer: PeerId, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        let Some(kib) = NonZeroU32::new(kib) else { return };
-        // More than the whole burst can never be let through; blocks are far smaller than any burst.
-        let _ = self.of(peer).bitswap.until_n_ready(kib).await;
+        let Current { rates, group, .. } = self.of(peer).current();
+        rates.bitswap.wait(kib).await;
+        if let Some(group) = group {
+            group.rates().bitswap.wait(kib).await;
+        }
     }
 
-    /// Waits until a peer that has the same limits as we give it would take another request from us.
-    pub(crate) async fn outbound(&self, peer: PeerId) {
-        self.of(peer).outbound.until_ready().await;
+    /// Waits until a peer that has the same limits as we give it would take another request of so many bytes from us.
+    pub(crate) async fn outbound(&self, peer: PeerId, bytes: usize) {
+        self.of(peer).current().rates.outbound.wait(units(bytes)).await;
+    }
+
+    fn of(&self, peer: PeerId) -> Arc<PeerLimits> {
+        let mut peers = self.lock();
+        Arc::clone(
+            peers.entry(peer).or_insert_with(|| Arc::new(PeerLimits::new(self.fresh(self.of_strangers())))),
+        )
+    }
+
+    fn of_strangers(&self) -> Constraints {
+        self.clamped(self.strangers.as_ref().map_or(&self.known, |strangers| &strangers.constraints))
+    }
+
+    /// What holds for a peer of which nothing is known but its limits.
+    fn fresh(&self, constraints: Constraints) -> Current {
+        let rates = Rates::new(&constraints, &self.outbound_of(&constraints), self.bitswap_kib_per_second);
+        Current {
+            rates: Arc::new(rates),
+            constraints,
+            group: None,
+            is_named: false,
+            is_stranger: self.strangers.is_some(),
+            class: CLASS_UNKNOWN,
+        }
+    }
+
+    /// What a peer probably lets us ask. It may know us better than we know it, so never less than known peers get.
+    fn outbound_of(&self, constraints: &Constraints) -> Constraints {
+        Constraints {
+            messages_per_second: constraints.messages_per_second.max(self.known.messages_per_second),
+            burst: constraints.burst.max(self.known.burst),
+            ..Constraints::default()
+        }
+    }
+
+    fn group(&self, key: GroupKey, limits: ShareLimits) -> Arc<share::Group> {
+        let part = part(self.messages_per_second_max);
+        let limits = ShareLimits {
+            messages_per_second: limits.messages_per_second.min(part),
+            burst: limits.burst.min(part),
+            ..limits
+        };
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.get(key, limits, self.bitswap_kib_per_second)
+    }
+
+    /// Leaves most of what all peers get to the others.
+    fn clamped(&self, constraints: &Constraints) -> Constraints {
+        let part = part(self.messages_per_second_max);
+        Constraints {
+            messages_per_second: constraints.messages_per_second.min(part),
+            burst: constraints.burst.min(part),
+            ..constraints.clone()
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PeerId, Arc<PeerLimits>>> {
@@ -108,70 +290,14 @@ impl Limits {
     }
 }
 
-impl PeerLimits {
-    fn new(constraints: &Constraints, bitswap_kib_per_second: u32, named: bool) -> Self {
-        let Constraints { messages_per_second: rate, burst, .. } = *constraints;
-        let own = |value: u32| (u64::from(value) * u64::from(OWN_SHARE_PERCENT) / 100) as u32;
-        Self {
-            direct: limiter(rate, burst),
-            gossip: limiter(rate, burst),
-            records: limiter(RECORDS_PER_SECOND, RECORDS_BURST),
-            // A burst holds at least two blocks of the largest size.
-            bitswap: limiter(bitswap_kib_per_second, bitswap_kib_per_second.max(4_096)),
-            outbound: limiter(own(rate), own(burst)),
-            streams_max: constraints.streams_max.max(1),
-            named,
-        }
-    }
+fn part(messages_per_second_max: u32) -> u32 {
+    let part = u64::from(messages_per_second_max) * u64::from(PART_MAX_PERCENT) / 100;
+    u32::try_from(part).unwrap_or(u32::MAX).max(1)
 }
 
-/// Builds a limiter; zero counts as one, since a limiter that lets nothing through has no meaning in GCRA.
-fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
-    let positive = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
-    RateLimiter::direct(Quota::per_second(positive(per_second)).allow_burst(positive(burst)))
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn constraints(rate: u32, burst: u32) -> Constraints {
-        Constraints { messages_per_second: rate, burst, ..Constraints::default() }
-    }
-
-    #[test]
-    fn one_peer_does_not_spend_anothers_burst() {
-        let limits = Limits::new(constraints(1, 5), 1_000, 1_000);
-        let (loud, quiet) = (PeerId::random(), PeerId::random());
-        assert_eq!((0..100).filter(|_| limits.direct(loud)).count(), 5);
-        assert!(limits.direct(quiet));
-        // Protocols are counted apart.
-        assert!(limits.gossip(loud));
-    }
-
-    #[test]
-    fn named_limits_take_the_place_of_the_default() {
-        let limits = Limits::new(constraints(1, 1), 1_000, 1_000);
-        let peer = PeerId::random();
-        limits.set(peer, &constraints(1, 50));
-        assert_eq!((0..100).filter(|_| limits.direct(peer)).count(), 50);
-    }
-
-    #[test]
-    fn all_peers_together_are_bounded() {
-        let limits = Limits::new(constraints(100, 100), 10, 1_000);
-        let taken = (0..100).filter(|_| limits.direct(PeerId::random())).count();
-        assert!((10..=11).contains(&taken), "{taken}");
-    }
-
-    #[test]
-    fn peers_that_leave_are_forgotten_once_there_are_many() {
-        let limits = Limits::new(constraints(1, 1), 1_000_000, 1_000);
-        for _ in 0..PEERS_REMEMBERED_MAX * 2 {
-            let peer = PeerId::random();
-            limits.record(peer);
-            limits.left(peer);
-        }
-        assert!(limits.lock().len() <= PEERS_REMEMBERED_MAX + 1);
-    }
-}
+mod tests;

@@ -4,8 +4,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use icn_types::Scope;
+
+use crate::limits::Refused;
+use crate::neighbors::{NeighborCounts, NeighborSet};
 use crate::topics;
 
 /// One gossip message, by topic and what became of it.
@@ -21,8 +26,39 @@ pub(crate) struct KindLabels {
     kind: &'static str,
 }
 
+/// A set of neighbours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct SetLabels {
+    set: &'static str,
+}
+
+/// Why something was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// The class of a peer, and the bound that it met.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ClassLabels {
+    class: &'static str,
+    bound: &'static str,
+}
+
+/// How far something went.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ScopeLabels {
+    scope: &'static str,
+}
+
+/// Why a connection may be refused: what the gate says, and the library's own bounds on set-ups and repeats.
+const REASONS: [&str; 8] =
+    ["banned", "banned_group", "trust_too_low", "strangers", "address_group", "churn", "full", "limit"];
+/// Upper bounds of the histogram of fan-outs, in peers.
+const FANOUT_BUCKETS: [f64; 9] = [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 24.0, 100.0];
+
 /// The metrics of the swarm; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     sessions: Gauge,
     gossip: Family<GossipLabels, Counter>,
@@ -31,8 +67,37 @@ pub struct Metrics {
     limited: Family<KindLabels, Counter>,
     bitswap_bytes: Family<KindLabels, Counter>,
     sync_bytes: Family<KindLabels, Counter>,
-    rejected: Counter,
+    rejected: Family<ReasonLabels, Counter>,
+    stream_rejections: Family<ReasonLabels, Counter>,
+    messages_limited: Family<ClassLabels, Counter>,
+    neighbors: Family<SetLabels, Gauge>,
+    fanout: Family<ScopeLabels, Histogram>,
+    bans: Family<KindLabels, Gauge>,
+    offences: Family<KindLabels, Counter>,
     records_kept: Counter,
+}
+
+impl Default for Metrics {
+    /// Makes counters that stand on no page.
+    fn default() -> Self {
+        Self {
+            sessions: Gauge::default(),
+            gossip: Family::default(),
+            requests: Family::default(),
+            dropped: Family::default(),
+            limited: Family::default(),
+            bitswap_bytes: Family::default(),
+            sync_bytes: Family::default(),
+            rejected: Family::default(),
+            stream_rejections: Family::default(),
+            messages_limited: Family::default(),
+            neighbors: Family::default(),
+            fanout: Family::new_with_constructor(|| Histogram::new(FANOUT_BUCKETS)),
+            bans: Family::default(),
+            offences: Family::default(),
+            records_kept: Counter::default(),
+        }
+    }
 }
 
 impl Metrics {
@@ -60,9 +125,23 @@ impl Metrics {
         registry.register("network_sync_bytes", "Bytes moved to reconcile logs", it.sync_bytes.clone());
         registry.register(
             "network_connection_rejected",
-            "Connections refused by a limit",
+            "Connections refused, by reason",
             it.rejected.clone(),
         );
+        registry.register(
+            "stream_rejections",
+            "Streams and requests refused because too many of the peer are open",
+            it.stream_rejections.clone(),
+        );
+        registry.register(
+            "messages_rate_limited",
+            "Messages refused because of their rate, by the class of the peer and the bound that it met",
+            it.messages_limited.clone(),
+        );
+        registry.register("neighbors_total", "Neighbours by kind", it.neighbors.clone());
+        registry.register("gossip_fanout", "Neighbours that something was pushed to", it.fanout.clone());
+        registry.register("network_bans", "Peers and address groups that are banned", it.bans.clone());
+        registry.register("network_offences", "Offences told to the policy", it.offences.clone());
         registry.register(
             "network_records_kept",
             "DHT records of peers that passed their check",
@@ -100,8 +179,44 @@ impl Metrics {
         self.sync_bytes.get_or_create(&KindLabels { kind }).inc_by(bytes as u64);
     }
 
-    pub(crate) fn connection_rejected(&self) {
-        self.rejected.inc();
+    pub(crate) fn connection_rejected(&self, reason: &'static str) {
+        self.rejected.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    pub(crate) fn stream_rejected(&self) {
+        self.stream_rejections.get_or_create(&ReasonLabels { reason: "limit" }).inc();
+    }
+
+    pub(crate) fn message_limited(&self, class: &'static str, refused: Refused) {
+        self.messages_limited.get_or_create(&ClassLabels { class, bound: refused.as_str() }).inc();
+    }
+
+    pub(crate) fn neighbors(&self, counts: NeighborCounts) {
+        for (set, count) in [
+            (NeighborSet::LocalCluster, counts.local_cluster),
+            (NeighborSet::Regional, counts.regional),
+            (NeighborSet::Backbone, counts.backbone),
+            (NeighborSet::Trusted, counts.trusted),
+        ] {
+            let gauge = self.neighbors.get_or_create(&SetLabels { set: set.as_str() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    pub(crate) fn fanned_out(&self, scope: Scope, count: usize) {
+        let scope = scope.as_str();
+        // Peers are few: the figure is exact.
+        self.fanout.get_or_create(&ScopeLabels { scope }).observe(count as f64);
+    }
+
+    pub(crate) fn banned(&self, (peers, groups): (usize, usize)) {
+        for (kind, count) in [("peer", peers), ("group", groups)] {
+            self.bans.get_or_create(&KindLabels { kind }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    pub(crate) fn offence(&self, kind: &'static str) {
+        self.offences.get_or_create(&KindLabels { kind }).inc();
     }
 
     pub(crate) fn record_kept(&self) {
@@ -120,7 +235,7 @@ impl Metrics {
         self.dropped.get_or_create(&KindLabels { kind }).get()
     }
 
-    /// Returns how many things of a kind (`direct`, `gossip`, `records`) were over a peer's limits.
+    /// Returns how many things of a kind (`direct`, `gossip`, `records`, `topology`) were over a peer's limits.
     #[must_use]
     pub fn limited_total(&self, kind: &'static str) -> u64 {
         self.limited.get_or_create(&KindLabels { kind }).get()
@@ -132,9 +247,21 @@ impl Metrics {
         self.sync_bytes.get_or_create(&KindLabels { kind }).get()
     }
 
-    /// Returns how many connections were refused by a limit.
+    /// Returns how many connections were refused, for all reasons together.
     #[must_use]
     pub fn connection_rejected_total(&self) -> u64 {
-        self.rejected.get()
+        REASONS.iter().map(|reason| self.connection_rejected_for(reason)).sum()
+    }
+
+    /// Returns how many connections were refused for one reason, such as `strangers` or `address_group`.
+    #[must_use]
+    pub fn connection_rejected_for(&self, reason: &'static str) -> u64 {
+        self.rejected.get_or_create(&ReasonLabels { reason }).get()
+    }
+
+    /// Returns how many streams and requests were refused because too many were open.
+    #[must_use]
+    pub fn stream_rejections_total(&self) -> u64 {
+        self.stream_rejections.get_or_create(&ReasonLabels { reason: "limit" }).get()
     }
 }

@@ -13,18 +13,21 @@ use libp2p::{Multiaddr, Swarm};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::behaviour::{self, Mesh, MeshEvent};
+use crate::behaviour::{self, Mesh, MeshEvent, peer_of};
 use crate::bitswap::{self, BlockSource, Exchange};
 use crate::book::Book;
 use crate::config::Config;
+use crate::doors::Doors;
 use crate::driver::Driver;
 use crate::error::NetError;
 use crate::event::Event;
+use crate::gate::Gate;
 use crate::gossip;
 use crate::handle::Handle;
 use crate::hangup::Ringing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::neighbors::NeighborSets;
 use crate::outbound::Outbound;
 use crate::records::RecordCheck;
 use crate::shared::Shared;
@@ -52,7 +55,9 @@ pub async fn start(
 ) -> Result<(Handle, mpsc::Receiver<Event>), NetError> {
     let (inbound, opened) = Inbound::new(metrics.clone());
     let ringing = Ringing::default();
-    let mut swarm = behaviour::swarm(&config, inbound, ringing.clone()).await?;
+    let doors = Arc::new(Doors::new(&config));
+    let gate = Gate::new(Arc::clone(&doors), Arc::clone(&config.clock), Arc::clone(&config.group_of));
+    let mut swarm = behaviour::swarm(&config, inbound, gate, ringing.clone()).await?;
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;
     }
@@ -71,11 +76,23 @@ pub async fn start(
         book: Mutex::new(book),
         limits: Limits::new(
             config.constraints.clone(),
+            config.strangers.clone(),
             config.messages_per_second_max,
             config.bitswap_kib_per_second,
         ),
+        doors,
+        neighbors: Mutex::new(NeighborSets::new(
+            config.topology.clone(),
+            config.neighbor_limits,
+            rand::random(),
+        )),
+        fanout: config.fanout,
+        clock: Arc::clone(&config.clock),
         metrics,
     });
+    for peer in config.peers.iter().filter_map(peer_of) {
+        shared.limits.know(peer);
+    }
     let (commands, command_rx) = mpsc::channel(COMMANDS_MAX);
     let (events, event_rx) = mpsc::channel(EVENTS_MAX);
     let mut control = swarm.behaviour().streams.new_control();
@@ -94,6 +111,7 @@ pub async fn start(
         outbound: Arc::new(Outbound::default()),
         records: Arc::clone(&records),
         refusal: config.refusal.clone(),
+        refusal_streams: config.refusal_streams.clone(),
     };
     let driver =
         Driver::new(swarm, ringing, config, shared, exchange, records, command_rx, events, acceptors);

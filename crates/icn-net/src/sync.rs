@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::error::NetError;
 use crate::event::Event;
 use crate::handle::{Command, Misbehaviour};
+use crate::limits::StreamPermit;
 use crate::shared::Shared;
 
 mod inbound;
@@ -51,6 +52,7 @@ pub(crate) struct SyncStreams {
 struct Slot {
     sync: Arc<SyncStreams>,
     peer: PeerId,
+    _stream: StreamPermit,
 }
 
 impl SyncStreams {
@@ -73,6 +75,7 @@ impl SyncStreams {
             let Some(slot) = self.enter(peer) else {
                 tracing::debug!(%peer, "a stream too many is closed");
                 self.shared.metrics.dropped("sync_streams");
+                self.shared.metrics.stream_rejected();
                 continue;
             };
             // A place among the events comes first: a stream that nobody will see need not be read.
@@ -104,6 +107,7 @@ impl SyncStreams {
     }
 
     fn enter(self: &Arc<Self>, peer: PeerId) -> Option<Slot> {
+        let stream = self.shared.limits.stream(peer)?;
         let mut incoming = self.lock();
         if incoming.values().sum::<usize>() >= INCOMING_MAX {
             return None;
@@ -113,7 +117,7 @@ impl SyncStreams {
             return None;
         }
         *count += 1;
-        Some(Slot { sync: Arc::clone(self), peer })
+        Some(Slot { sync: Arc::clone(self), peer, _stream: stream })
     }
 
     fn leave(&self, peer: PeerId) {

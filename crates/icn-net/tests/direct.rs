@@ -121,7 +121,7 @@ async fn a_flooding_peer_is_refused_while_another_is_served() {
         assert!(server.metrics().limited_total("direct") >= 170);
         assert_eq!(quiet.net.request(to, Bytes::from_static(b"y")).await.unwrap(), "y");
         // A peer that is trusted more gets more.
-        server.set_constraints(loud.id(), &Constraints::default());
+        server.set_constraints(loud.id(), &Constraints::default(), None);
         assert_eq!(loud.net.request(to, Bytes::from_static(b"z")).await.unwrap(), "z");
     })
     .await;

@@ -50,6 +50,7 @@ async fn random_bytes_harm_nothing() {
             "/ipfs/bitswap/1.2.0",
             "/icn/mesh/direct/1.0.0",
             "/icn/sync/1.0.0",
+            "/icn/topology/1.0.0",
             "/icn/kad/1.0.0",
             "/meshsub/1.2.0",
             "/ipfs/id/1.0.0",

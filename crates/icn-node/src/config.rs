@@ -1,6 +1,7 @@
 //! The configuration: file, then environment, then flags, each stronger than the one before.
 
 mod keys;
+mod network;
 
 use std::path::Path;
 
@@ -8,6 +9,9 @@ use icn_types::{Region, TokenAmount};
 use serde::Deserialize;
 
 pub use self::keys::{KEYS, Key, reference, template};
+pub use self::network::{
+    FanoutConfig, NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, TopologyConfig,
+};
 
 /// Everything that an operator can set. [`KEYS`] documents each value.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -41,26 +45,6 @@ pub struct NodeConfig {
     pub alias: Option<String>,
     /// Where the node stands.
     pub region: Option<Region>,
-}
-
-/// How the node joins the network.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// Addresses to listen on; empty means port 7100, or any free port when that is taken.
-    pub listen: Vec<String>,
-    /// Peers to stay connected to.
-    pub peers: Vec<String>,
-    /// Whether peers of the local network are found by themselves.
-    pub mdns: bool,
-    /// The most connections.
-    pub max_peers: u32,
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self { listen: Vec::new(), peers: Vec::new(), mdns: true, max_peers: 100 }
-    }
 }
 
 /// Where the API answers.
@@ -338,6 +322,31 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.network.peers.len(), 1);
         assert_eq!(config.node.region.unwrap().as_str(), "eu");
+    }
+
+    #[test]
+    fn sections_within_sections_are_read_from_file_and_environment() {
+        let text =
+            "[network]\nmax_peers = 7\n[network.topology]\nregion = \"us-west\"\nrole = \"regional\"\n";
+        let env = [
+            ("ICN_NETWORK_TOPOLOGY_CLUSTER_ID", "my-coop"),
+            ("ICN_NETWORK_TOPOLOGY_NEIGHBOR_LIMITS_MAX_TRUSTED", "3"),
+            ("ICN_NETWORK_FANOUT_GLOBAL", "5"),
+            ("ICN_NETWORK_TOPOLOGY_SERVICE_ROLE", "archive"),
+        ];
+        let network = load(text, &env).unwrap().network;
+        assert_eq!(network.max_peers, 7);
+        let info = network.topology.info(None);
+        assert_eq!((info.region(), info.cluster()), ("us-west", "my-coop"));
+        assert_eq!(info.tier, icn_types::NodeTier::Regional);
+        assert_eq!(info.service_role, icn_types::ServiceRole::Archive);
+        assert_eq!(network.topology.neighbor_limits.max_trusted, 3);
+        assert_eq!(network.fanout.global, 5);
+        // A file from before there were such sections (CFG-78).
+        let old = load("[network]\nmax_peers = 9\n", &[]).unwrap().network;
+        assert_eq!(old.topology, TopologyConfig::default());
+        let error = load("[network.topology]\nrole = \"king\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("king") && error.contains("line 2"), "{error}");
     }
 
     #[test]

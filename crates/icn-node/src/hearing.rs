@@ -50,6 +50,9 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
             }
             Event::Subscribed { topic, .. } => subscribed(&node, &topic).await,
             Event::Sync { peer, stream } => spaces::accept(&node, peer, stream),
+            Event::Offence { peer, offence, count } => {
+                tracing::debug!(%peer, offence = offence.as_str(), count, "a peer does what it may not");
+            }
             Event::Listening(address) => {
                 tracing::debug!(%address, "listening");
                 node.listening.notify_one();

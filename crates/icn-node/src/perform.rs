@@ -130,6 +130,7 @@ async fn ask(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Answer {
             match error {
                 RequestError::NotConnected { .. }
                 | RequestError::Refused
+                | RequestError::TooManyStreams
                 | RequestError::TooLarge
                 | RequestError::Unsupported => Answer::Unsent,
                 // Too much waits for this peer: another peer would not be better, a moment later would.

@@ -279,6 +279,11 @@ async fn start_net(
         topics,
         topic_allowed: Arc::new(|topic| topic.parse::<Topic>().is_ok()),
         peers_max: config.network.max_peers,
+        trust_ppm_min: config.network.min_trust_threshold,
+        topology: config.network.topology.info(region),
+        neighbor_limits: (&config.network.topology.neighbor_limits).into(),
+        fanout: (&config.network.fanout).into(),
+        messages_per_second_max: config.network.rate_limiting.max_global_mps,
         ..icn_net::Config::new(keypair.to_libp2p())
     };
     let records = Arc::new(receipt::ReceiptRecords::default());

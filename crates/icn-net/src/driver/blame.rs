@@ -17,10 +17,9 @@ const WORST: f64 = -100.0;
 /// A flood of messages over the limits counts as one fault in so long: after ten seconds of it the peer goes.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a ban lasts.
-const BAN_TIME: Duration = Duration::from_secs(3_600);
-/// Peers remembered, and banned. Full: the one reported longest ago is forgiven.
+const BAN_TIME: icn_types::Duration = icn_types::Duration::from_millis(3_600_000);
+/// Peers remembered. Full: the one reported longest ago is forgiven.
 const PEERS_MAX: usize = 2_048;
-const BANNED_MAX: usize = 1_024;
 
 #[derive(Debug, Clone, Copy)]
 struct Score {
@@ -28,11 +27,10 @@ struct Score {
     at: Instant,
 }
 
-/// The scores, all below zero, and the bans.
+/// The scores, all below zero.
 #[derive(Debug, Default)]
 pub(super) struct Blame {
     scores: HashMap<PeerId, Score>,
-    banned: HashMap<PeerId, Instant>,
 }
 
 impl Blame {
@@ -59,41 +57,16 @@ impl Blame {
     fn is_due(&self, peer: PeerId, now: Instant) -> bool {
         self.scores.get(&peer).is_none_or(|score| now.duration_since(score.at) >= FLOOD_INTERVAL)
     }
-
-    /// Bans a peer; returns the one that is forgiven for it, when there are too many.
-    fn ban(&mut self, peer: PeerId, now: Instant) -> Option<PeerId> {
-        self.banned.insert(peer, now);
-        if self.banned.len() <= BANNED_MAX {
-            return None;
-        }
-        let oldest = self.banned.iter().min_by_key(|(_, since)| **since).map(|(peer, _)| *peer)?;
-        self.banned.remove(&oldest);
-        Some(oldest)
-    }
-
-    fn served(&mut self, now: Instant) -> Vec<PeerId> {
-        let is_over = |since: &Instant| now.duration_since(*since) >= BAN_TIME;
-        let over: Vec<PeerId> =
-            self.banned.iter().filter(|(_, since)| is_over(since)).map(|(peer, _)| *peer).collect();
-        for peer in &over {
-            self.banned.remove(peer);
-            self.scores.remove(peer);
-        }
-        over
-    }
 }
 
 impl Driver {
     pub(super) fn on_report(&mut self, peer: PeerId, misbehaviour: Misbehaviour) {
         let now = Instant::now();
         let score = self.blame.lower(peer, misbehaviour, now);
-        let mesh = self.swarm.behaviour_mut();
-        mesh.gossip.set_application_score(&peer, score);
+        self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
         if score <= BAN_AT {
-            mesh.blocked.block_peer(peer);
-            if let Some(forgiven) = self.blame.ban(peer, now) {
-                mesh.blocked.unblock_peer(forgiven);
-            }
+            let wall = (self.shared.clock)();
+            self.shared.doors.ban(peer, wall.plus(BAN_TIME), wall);
             tracing::info!("a peer is banned for an hour");
             tracing::debug!(%peer, score, "banned");
         } else if score <= DISCONNECT_AT {
@@ -110,11 +83,13 @@ impl Driver {
         }
     }
 
-    /// Lets those back in whose ban is over.
-    pub(super) fn pardon(&mut self, now: Instant) {
-        for peer in self.blame.served(now) {
-            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+    /// Forgets the bans that are over, and what they were for.
+    pub(super) fn pardon(&mut self) {
+        let (over, left) = self.shared.doors.expire((self.shared.clock)());
+        for peer in over {
+            self.blame.scores.remove(&peer);
         }
+        self.shared.metrics.banned(left);
     }
 }
 
@@ -144,16 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn bans_end_and_are_bounded() {
+    fn scores_are_bounded() {
         let mut blame = Blame::default();
-        let start = Instant::now();
-        let forgiven: Vec<PeerId> =
-            (0..BANNED_MAX + 10).filter_map(|_| blame.ban(PeerId::random(), start)).collect();
-        assert_eq!((blame.banned.len(), forgiven.len()), (BANNED_MAX, 10));
-        assert!(blame.served(start + BAN_TIME / 2).is_empty());
-        assert_eq!(blame.served(start + BAN_TIME).len(), BANNED_MAX);
         for _ in 0..PEERS_MAX * 2 {
-            blame.lower(PeerId::random(), Misbehaviour::Minor, start);
+            blame.lower(PeerId::random(), Misbehaviour::Minor, Instant::now());
         }
         assert_eq!(blame.scores.len(), PEERS_MAX);
     }

@@ -13,6 +13,7 @@ use libp2p::kad::{
 use super::{Driver, give};
 use crate::error::NetError;
 use crate::handle::Answer;
+use crate::limits::Kind;
 use crate::records::RECORD_BYTES_MAX;
 
 /// Values and providers taken from one look-up.
@@ -143,7 +144,7 @@ impl Driver {
         if record.value.len() > RECORD_BYTES_MAX {
             return;
         }
-        if !self.shared.limits.record(source) {
+        if self.shared.limits.take(source, Kind::Record, 0).is_err() {
             self.shared.metrics.limited("records");
             return;
         }
@@ -179,7 +180,7 @@ impl Driver {
 
     /// A peer says that it provides something; the library has checked that it speaks for itself.
     fn on_provider(&mut self, record: ProviderRecord) {
-        if !self.shared.limits.record(record.provider) {
+        if self.shared.limits.take(record.provider, Kind::Record, 0).is_err() {
             self.shared.metrics.limited("records");
             return;
         }

@@ -216,9 +216,10 @@ impl Driver {
     fn dial_bootstrap(&mut self, place: usize, address: Multiaddr) {
         let options = DialOpts::unknown_peer_id().address(address).build();
         let id = options.connection_id();
-        if self.swarm.dial(options).is_ok()
-            && let Some(bootstrap) = self.dials.bootstrap.get_mut(place)
-        {
+        self.shared.doors.invite(id);
+        if self.swarm.dial(options).is_err() {
+            self.shared.doors.redeem(id);
+        } else if let Some(bootstrap) = self.dials.bootstrap.get_mut(place) {
             bootstrap.dialling = Some(id);
         }
     }
@@ -230,6 +231,7 @@ impl Driver {
             if bootstrap.dialling == Some(connection) {
                 bootstrap.dialling = None;
                 bootstrap.peer = Some(peer);
+                self.shared.limits.know(peer);
             }
         }
         let by_connection = self.dials.by_connection.remove(&connection).unwrap_or_default();

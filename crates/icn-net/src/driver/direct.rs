@@ -9,8 +9,9 @@ use libp2p::request_response::{Event, InboundFailure, Message, OutboundFailure, 
 use super::{Driver, give, share};
 use crate::direct::is_too_large;
 use crate::error::RequestError;
-use crate::event::{self, Replied, ReplySender};
+use crate::event::{self, Held, Replied, ReplySender};
 use crate::handle::Answer;
+use crate::limits::Kind;
 
 impl Driver {
     pub(super) fn request(&mut self, peer: PeerId, data: Bytes, answer: Answer<Result<Bytes, RequestError>>) {
@@ -53,39 +54,34 @@ impl Driver {
     }
 
     fn on_request(&mut self, from: PeerId, data: Bytes, channel: ResponseChannel<Bytes>) {
-        if !self.shared.limits.direct(from) {
+        if let Err(refused) = self.shared.limits.take(from, Kind::Direct, data.len()) {
             self.shared.metrics.limited("direct");
-            return self.refuse(channel);
+            self.on_limited(from, refused);
+            return self.refuse(channel, self.config.refusal.clone());
         }
-        let running = self.serving.get(&from).copied().unwrap_or_default();
-        if running >= self.shared.limits.of(from).streams_max {
+        let Some(stream) = self.shared.limits.stream(from) else {
             self.shared.metrics.limited("direct_streams");
-            return self.refuse(channel);
-        }
-        let room = Arc::clone(&self.request_room).try_acquire_many_owned(share(data.len()));
-        let (Ok(permit), Ok(place)) = (room, self.events.clone().try_reserve_owned()) else {
-            self.shared.metrics.dropped("direct");
-            return self.refuse(channel);
+            self.shared.metrics.stream_rejected();
+            self.offence(from, event::Offence::ExcessStreams);
+            return self.refuse(channel, self.config.refusal_streams.clone());
         };
-        *self.serving.entry(from).or_default() += 1;
-        let reply = ReplySender::new(from, channel, self.replied.0.clone(), permit);
+        let room = Arc::clone(&self.request_room).try_acquire_many_owned(share(data.len()));
+        let (Ok(room), Ok(place)) = (room, self.events.clone().try_reserve_owned()) else {
+            self.shared.metrics.dropped("direct");
+            return self.refuse(channel, self.config.refusal.clone());
+        };
+        let held = Held { _room: room, _stream: stream };
+        let reply = ReplySender::new(channel, self.replied.0.clone(), held);
         place.send(event::Event::Request { from, data, reply });
     }
 
     /// Refuses rather than stays silent.
-    fn refuse(&mut self, channel: ResponseChannel<Bytes>) {
-        let refusal = self.config.refusal.clone();
+    fn refuse(&mut self, channel: ResponseChannel<Bytes>, refusal: Bytes) {
         // An error says that the peer does not wait any more.
         let _ = self.swarm.behaviour_mut().direct.send_response(channel, refusal);
     }
 
     pub(super) fn on_reply(&mut self, replied: Replied) {
-        if let Some(count) = self.serving.get_mut(&replied.peer) {
-            *count -= 1;
-            if *count == 0 {
-                self.serving.remove(&replied.peer);
-            }
-        }
         if let Some((channel, response)) = replied.response {
             let _ = self.swarm.behaviour_mut().direct.send_response(channel, response);
         }

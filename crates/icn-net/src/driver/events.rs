@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use libp2p::core::ConnectedPoint;
-use libp2p::swarm::{ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
+use libp2p::swarm::{ConnectionDenied, ConnectionError, ConnectionId, DialError, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, gossipsub, identify, mdns};
 
 use super::Driver;
 use crate::behaviour::MeshEvent;
 use crate::book::is_loopback;
+use crate::doors::Refusal;
 use crate::event::Event;
 use crate::shared::{Connection, Direction};
 use crate::start::with_peer;
@@ -36,13 +37,13 @@ impl Driver {
                 self.on_closed(peer_id, connection_id, num_established, cause.as_ref());
             }
             SwarmEvent::OutgoingConnectionError { peer_id, connection_id, error } => {
-                if matches!(error, DialError::Denied { .. }) {
-                    self.shared.metrics.connection_rejected();
+                if let DialError::Denied { cause } = &error {
+                    self.on_denied(cause);
                 }
                 self.on_dial_failed(peer_id, Some(connection_id), &error);
             }
-            SwarmEvent::IncomingConnectionError { error: ListenError::Denied { .. }, .. } => {
-                self.shared.metrics.connection_rejected();
+            SwarmEvent::IncomingConnectionError { error: ListenError::Denied { cause }, .. } => {
+                self.on_denied(&cause);
             }
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_expired(address),
@@ -77,11 +78,15 @@ impl Driver {
                 }
             }
             MeshEvent::Mdns(mdns::Event::Expired(_)) => {}
-            MeshEvent::Limits(never) | MeshEvent::Blocked(never) | MeshEvent::Inbound(never) => {
-                match never {}
-            }
+            MeshEvent::Limits(never) | MeshEvent::Gate(never) | MeshEvent::Inbound(never) => match never {},
+            MeshEvent::Topology(event) => self.on_topology(event),
             MeshEvent::Streams(()) => {}
         }
+    }
+
+    fn on_denied(&self, cause: &ConnectionDenied) {
+        let reason = cause.downcast_ref::<Refusal>().map_or("limit", |refusal| refusal.as_str());
+        self.shared.metrics.connection_rejected(reason);
     }
 
     fn on_gossip_event(&mut self, event: gossipsub::Event) {
@@ -135,6 +140,11 @@ impl Driver {
         }
         self.shared.metrics.sessions(count);
         if is_first {
+            self.shared.limits.met(peer, self.shared.doors.from(&peer));
+            self.shared.place(peer);
+            if direction == Direction::Outbound {
+                self.tell_topology(peer);
+            }
             self.notify(Event::PeerConnected { peer, did: icn_identity::did_of(&peer) });
         }
         self.on_dialled(peer, id);
@@ -175,6 +185,7 @@ impl Driver {
         if left == 0 {
             self.shared.metrics.sessions(count);
             self.shared.limits.left(peer);
+            self.shared.displace(&peer);
             self.exchange.disconnected(peer);
             self.notify(Event::PeerDisconnected { peer });
             let now = Instant::now();

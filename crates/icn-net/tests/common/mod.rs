@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 pub(crate) mod cable;
+pub(crate) mod corner;
 pub(crate) mod stranger;
 
 use std::collections::HashMap;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 /// One key of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// The section it stands in.
+    /// The section it stands in; a dot leads into a section within a section.
     pub section: &'static str,
     /// Its name.
     pub name: &'static str,
@@ -22,7 +22,7 @@ impl Key {
     /// Returns the environment variable that overrides it.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("ICN_{}_{}", self.section, self.name).to_ascii_uppercase()
+        format!("ICN_{}_{}", self.section, self.name).replace('.', "_").to_ascii_uppercase()
     }
 }
 
@@ -42,7 +42,70 @@ pub const KEYS: &[Key] = &[
     ),
     key("network", "peers", "[]", "Peers to stay connected to: multiaddrs, or `icn://<did>@host:port`."),
     key("network", "mdns", "true", "Find peers of the local network by multicast DNS, and be found."),
-    key("network", "max_peers", "100", "The most connections at once."),
+    key(
+        "network",
+        "max_peers",
+        "100",
+        "The most peers connected at once; a fifth of the places is kept for own dials.",
+    ),
+    key(
+        "network",
+        "min_trust_threshold",
+        "0",
+        "The least trust of a peer that is connected, in parts per million (100000 is 0.1). Above 0 no newcomer gets in.",
+    ),
+    key(
+        "network.topology",
+        "region",
+        "none",
+        "Where the node stands, as it tells its peers. Without it the region of `[node]`, else `default`.",
+    ),
+    key(
+        "network.topology",
+        "cluster_id",
+        "none",
+        "The group of nodes that it works with, such as a co-op (`a-z`, `0-9`, `-`). Without it `default`.",
+    ),
+    key(
+        "network.topology",
+        "role",
+        "\"community\"",
+        "How much the node can carry: `edge` (a device), `community` (a co-op's server), `regional`.",
+    ),
+    key(
+        "network.topology",
+        "service_role",
+        "\"edge\"",
+        "What the node is there for: `edge` (its own people), `rendezvous`, `archive`.",
+    ),
+    key("network.topology.neighbor_limits", "max_local_cluster", "40", "Neighbours of the same cluster."),
+    key("network.topology.neighbor_limits", "max_regional", "24", "Neighbours of the same region."),
+    key("network.topology.neighbor_limits", "max_backbone", "20", "Neighbours of other regions."),
+    key(
+        "network.topology.neighbor_limits",
+        "max_trusted",
+        "16",
+        "Neighbours of other regions that are trusted highly.",
+    ),
+    key(
+        "network.fanout",
+        "local_cluster",
+        "8",
+        "Neighbours that something for the own cluster is pushed to.",
+    ),
+    key("network.fanout", "regional", "8", "The same for the own region."),
+    key("network.fanout", "global", "12", "The same for the whole space."),
+    key("network.fanout", "federation", "6", "The same for federated spaces."),
+    key(
+        "network.rate_limiting",
+        "unknown_msgs_per_sec",
+        "1",
+        "Messages a second from a stranger; ten times as many at once.",
+    ),
+    key("network.rate_limiting", "known_msgs_per_sec", "10", "The same from a known peer."),
+    key("network.rate_limiting", "colleague_msgs_per_sec", "100", "The same from a partner."),
+    key("network.rate_limiting", "close_msgs_per_sec", "1000", "The same from a federated peer."),
+    key("network.rate_limiting", "max_global_mps", "50000", "Messages a second from all peers together."),
     key(
         "api",
         "bind",
@@ -226,10 +289,14 @@ pub(super) fn put(table: &mut toml::Table, key: &Key, text: &str) -> Result<(), 
         .ok()
         .and_then(|mut parsed| parsed.remove("value"))
         .unwrap_or_else(|| toml::Value::String(text.to_owned()));
-    let section = table.entry(key.section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    let Some(section) = section.as_table_mut() else {
-        return Err(serde::de::Error::custom(format!("`{}` is not a section", key.section)));
-    };
+    let mut section = table;
+    for part in key.section.split('.') {
+        let inner = section.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let Some(inner) = inner.as_table_mut() else {
+            return Err(serde::de::Error::custom(format!("`{}` is not a section", key.section)));
+        };
+        section = inner;
+    }
     section.insert(key.name.to_owned(), value);
     Ok(())
 }

@@ -1,0 +1,228 @@
+//! Who gets one of the places for connections: a pure decision.
+//!
+//! Strangers have a pool of their own, of which known peers leave them half, so that a new member can always come in. A
+//! stranger never takes anybody's place. A known peer may, when all places are taken: first that of the worst stranger,
+//! while there are more of them than half of their pool, then that of a known peer that is trusted less. Peers that are
+//! protected are let in always and never put out.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use libp2p::PeerId;
+
+use super::Refusal;
+use crate::address::AddressGroup;
+use crate::shared::Direction;
+
+/// Peers that are put out for better ones: so many at once, then one in so long (B-05). Beyond it newcomers are refused.
+const EVICTIONS_BURST: u32 = 8;
+const EVICTION_EVERY: Duration = Duration::from_secs(10);
+/// Strangers of one address group that are let in: twice as many as may be here at once, then one in so long. Beyond it
+/// they are refused.
+const ARRIVAL_EVERY: Duration = Duration::from_secs(5);
+/// Address groups whose arrivals are counted. Full: those that have had their rest are forgotten, then any.
+const GROUPS_MAX: usize = 4_096;
+
+/// How good a peer is, as far as policy says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How much it is trusted, in parts per million; 0 is a stranger.
+    pub trust_ppm: u32,
+    /// Whether it is let in always and never put out.
+    pub is_protected: bool,
+}
+
+/// How many places there are, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) peers_max: usize,
+    pub(super) inbound_max: usize,
+    pub(super) strangers_max: usize,
+    /// Places that known peers leave to strangers.
+    pub(super) strangers_kept: usize,
+    /// The most strangers of one address group; none without a policy for strangers.
+    pub(super) per_group_max: Option<usize>,
+    pub(super) trust_ppm_min: u32,
+}
+
+/// A peer that has a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    pub(super) standing: Standing,
+    pub(super) direction: Direction,
+    pub(super) from: Option<AddressGroup>,
+    pub(super) since: Instant,
+    pub(super) steadiness: u32,
+    /// Breaks ties, and nobody can guess it.
+    pub(super) tie: u64,
+    /// Whether its connections are being closed.
+    pub(super) is_leaving: bool,
+}
+
+/// What becomes of a newcomer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Enter,
+    /// It enters, and this peer goes.
+    Replace(PeerId),
+    Refuse(Refusal),
+}
+
+/// Something that happens so often at once, and then once in so long: GCRA.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace(Option<Instant>);
+
+impl Pace {
+    fn take(&mut self, now: Instant, every: Duration, burst: u32) -> bool {
+        let from = self.0.map_or(now, |at| at.max(now));
+        if from.duration_since(now) > every * burst.saturating_sub(1) {
+            return false;
+        }
+        self.0 = Some(from + every);
+        true
+    }
+}
+
+/// The peers that have a place.
+pub(super) struct Slots {
+    rules: Rules,
+    members: HashMap<PeerId, Member>,
+    evictions: Pace,
+    arrivals: HashMap<AddressGroup, Pace>,
+}
+
+impl Member {
+    fn is_stranger(&self) -> bool {
+        self.standing.trust_ppm == 0 && !self.standing.is_protected
+    }
+
+    /// Orders members from the worst up.
+    fn rank(&self) -> (u32, u32, std::cmp::Reverse<Instant>, u64) {
+        (self.standing.trust_ppm, self.steadiness, std::cmp::Reverse(self.since), self.tie)
+    }
+}
+
+impl Slots {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { rules, members: HashMap::new(), evictions: Pace::default(), arrivals: HashMap::new() }
+    }
+
+    pub(super) fn get(&self, peer: &PeerId) -> Option<&Member> {
+        self.members.get(peer)
+    }
+
+    pub(super) fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Member> {
+        self.members.get_mut(peer)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Member)> {
+        self.members.iter()
+    }
+
+    pub(super) fn enter(&mut self, peer: PeerId, member: Member) {
+        self.members.entry(peer).or_insert(member);
+    }
+
+    pub(super) fn leave(&mut self, peer: &PeerId) -> Option<Member> {
+        self.members.remove(peer)
+    }
+
+    /// Decides about a newcomer; one that has a place already keeps it.
+    pub(super) fn ask(
+        &mut self,
+        now: Instant,
+        peer: &PeerId,
+        standing: Standing,
+        direction: Direction,
+        from: Option<AddressGroup>,
+    ) -> Answer {
+        if standing.is_protected || self.members.contains_key(peer) {
+            return Answer::Enter;
+        }
+        if standing.trust_ppm < self.rules.trust_ppm_min {
+            return Answer::Refuse(Refusal::TrustTooLow);
+        }
+        if standing.trust_ppm == 0 {
+            return self.ask_stranger(now, direction, from).map_or_else(Answer::Refuse, |()| Answer::Enter);
+        }
+        let is_known_full =
+            self.count(|member| !member.is_stranger()) + self.rules.strangers_kept >= self.rules.peers_max;
+        if !is_known_full && self.has_room(direction) {
+            return Answer::Enter;
+        }
+        let strangers = self.count(Member::is_stranger);
+        let must_be_inbound = direction == Direction::Inbound && self.is_inbound_full();
+        let may_go = |member: &Member| {
+            !member.standing.is_protected
+                && !member.is_leaving
+                && (!must_be_inbound || member.direction == Direction::Inbound)
+                && standing.trust_ppm > member.standing.trust_ppm
+                && (!member.is_stranger() || (!is_known_full && strangers > self.rules.strangers_kept))
+        };
+        let going = self.members.iter().filter(|(_, member)| may_go(member));
+        let Some(worst) = going.min_by_key(|(_, member)| member.rank()).map(|(peer, _)| *peer) else {
+            return Answer::Refuse(Refusal::Full);
+        };
+        if self.evictions.take(now, EVICTION_EVERY, EVICTIONS_BURST) {
+            Answer::Replace(worst)
+        } else {
+            Answer::Refuse(Refusal::Churn)
+        }
+    }
+
+    /// Returns the strangers that are more than their pool holds, the worst first: those who became strangers here.
+    pub(super) fn surplus(&self) -> Vec<PeerId> {
+        let mut strangers: Vec<_> =
+            self.members.iter().filter(|(_, member)| member.is_stranger() && !member.is_leaving).collect();
+        let surplus = strangers.len().saturating_sub(self.rules.strangers_max);
+        strangers.sort_by_key(|(_, member)| member.rank());
+        strangers.into_iter().take(surplus).map(|(peer, _)| *peer).collect()
+    }
+
+    fn ask_stranger(
+        &mut self,
+        now: Instant,
+        direction: Direction,
+        from: Option<AddressGroup>,
+    ) -> Result<(), Refusal> {
+        if self.count(Member::is_stranger) >= self.rules.strangers_max {
+            return Err(Refusal::Strangers);
+        }
+        if !self.has_room(direction) {
+            return Err(Refusal::Full);
+        }
+        let (Some(from), Some(max)) = (from, self.rules.per_group_max) else { return Ok(()) };
+        if self.count(|member| member.is_stranger() && member.from == Some(from)) >= max {
+            return Err(Refusal::AddressGroup);
+        }
+        if self.arrivals.len() >= GROUPS_MAX && !self.arrivals.contains_key(&from) {
+            self.arrivals.retain(|_, pace| pace.0.is_some_and(|at| at > now));
+            if self.arrivals.len() >= GROUPS_MAX {
+                self.arrivals.clear();
+            }
+        }
+        let burst = u32::try_from(max.saturating_mul(2)).unwrap_or(u32::MAX);
+        if self.arrivals.entry(from).or_default().take(now, ARRIVAL_EVERY, burst) {
+            Ok(())
+        } else {
+            Err(Refusal::Churn)
+        }
+    }
+
+    fn count(&self, of: impl Fn(&Member) -> bool) -> usize {
+        self.members.values().filter(|member| !member.is_leaving && of(member)).count()
+    }
+
+    fn has_room(&self, direction: Direction) -> bool {
+        self.count(|_| true) < self.rules.peers_max
+            && (direction == Direction::Outbound || !self.is_inbound_full())
+    }
+
+    fn is_inbound_full(&self) -> bool {
+        self.count(|member| member.direction == Direction::Inbound && !member.standing.is_protected)
+            >= self.rules.inbound_max
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! What policy says holds at once: limits, shares, streams.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that goes wrong should stop"
+)]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::corner::{stand_in, tell_apart};
+use common::{Node, TOPIC, until, within};
+use futures::future::join_all;
+use icn_net::{
+    Config, Event, Handle, Offence, PeerId, RequestError, Share, ShareId, ShareLimits, Strangers, Verdict,
+};
+use icn_types::Constraints;
+
+/// A node that answers everything and notes what it hears.
+struct Server {
+    net: Handle,
+    offences: Arc<Mutex<Vec<(PeerId, Offence)>>>,
+    heard: Arc<Mutex<Vec<Bytes>>>,
+}
+
+async fn server(edit: impl FnOnce(&mut Config)) -> Server {
+    let Node { net, mut events, .. } = Node::start(edit).await;
+    let (offences, heard) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
+    let server = Server { net, offences: Arc::clone(&offences), heard: Arc::clone(&heard) };
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Request { data, reply, .. } => reply.send(data),
+                Event::Gossip { data, verdict, .. } => {
+                    heard.lock().unwrap().push(data);
+                    verdict.send(Verdict::Ignore);
+                }
+                Event::Offence { peer, offence, .. } => offences.lock().unwrap().push((peer, offence)),
+                _ => {}
+            }
+        }
+    });
+    server
+}
+
+fn limits(rate: u32, burst: u32) -> Constraints {
+    Constraints { messages_per_second: rate, burst, ..Constraints::default() }
+}
+
+fn share(n: u8, rate: u32) -> Option<Share> {
+    let limits = ShareLimits { messages_per_second: rate, burst: rate, streams_max: 64 };
+    Some(Share { group: ShareId([n; 32]), limits })
+}
+
+async fn ask(net: &Handle, to: PeerId, times: usize) -> usize {
+    let answers = join_all((0..times).map(|_| net.request(to, Bytes::from_static(b"?")))).await;
+    answers.iter().filter(|answer| answer.is_ok()).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lower_limits_bite_at_once_and_no_change_is_a_gift() {
+    within(60, async {
+        let server = server(|_| {}).await;
+        let (to, address) = (server.net.peer_id(), server.net.listen_addrs()[0].clone());
+        let peer = Node::start(|_| {}).await;
+        peer.net.dial(address).await.unwrap();
+        assert_eq!(ask(&peer.net, to, 50).await, 50);
+        server.net.set_constraints(peer.id(), &limits(1, 5), None);
+        let got = ask(&peer.net, to, 50).await;
+        assert!((5..=10).contains(&got), "{got} of 50 after the change");
+        // A policy that says the same every second, or changes its mind, fills nothing.
+        for _ in 0..10 {
+            server.net.set_constraints(peer.id(), &limits(1, 5), None);
+            server.net.set_constraints(peer.id(), &limits(1, 50), None);
+        }
+        let got = ask(&peer.net, to, 50).await;
+        assert!(got <= 5, "{got} of 50 after no change");
+        assert_eq!(server.net.peers().await.len(), 1, "nobody had to reconnect");
+        let told = || server.offences.lock().unwrap().clone();
+        until(async || !told().is_empty()).await;
+        assert_eq!(told(), [(peer.id(), Offence::ExcessRate)], "told once, not for each message");
+        server.net.set_constraints(peer.id(), &limits(2_000, 10_000), None);
+        until(async || ask(&peer.net, to, 20).await == 20).await;
+    })
+    .await;
+}
+
+/// Floods a server from many peers until told to stop; returns how many requests got through.
+async fn flood(crowd: Vec<Handle>, to: PeerId, stop: Arc<AtomicBool>) -> usize {
+    let passed = Arc::new(AtomicUsize::new(0));
+    let loops = crowd.iter().map(|peer| async {
+        let mut n = 0u64;
+        while !stop.load(Ordering::Relaxed) {
+            n += 1;
+            let noise = [peer.peer_id().to_bytes(), n.to_be_bytes().to_vec()].concat();
+            let _ = peer.publish(TOPIC, noise.into()).await;
+            passed.fetch_add(ask(peer, to, 20).await, Ordering::Relaxed);
+        }
+    });
+    join_all(loops).await;
+    passed.load(Ordering::Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_from_one_group_costs_an_honest_peer_nothing() {
+    within(120, async {
+        // All peers together may send 400 a second, so that the crowd could use up everything.
+        let server = server(|config| config.messages_per_second_max = 400).await;
+        let (to, address) = (server.net.peer_id(), server.net.listen_addrs()[0].clone());
+        let mut crowd = Vec::new();
+        for _ in 0..12 {
+            let sybil = Node::start(|config| config.topics.clear()).await;
+            server.net.set_constraints(sybil.id(), &limits(100, 100), share(1, 60));
+            sybil.net.dial(address.clone()).await.unwrap();
+            crowd.push(sybil.echo());
+        }
+        let mut honest = Node::start(|_| {}).await;
+        server.net.set_constraints(honest.id(), &limits(50, 100), share(2, 100));
+        honest.net.dial(address).await.unwrap();
+        honest.subscribed(to).await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let flooding = tokio::spawn(flood(crowd, to, Arc::clone(&stop)));
+        let metrics = server.net.metrics().clone();
+        until(async || metrics.limited_total("direct") > 1_000).await;
+        for n in 0..40u8 {
+            let answer = honest.net.request(to, Bytes::from_static(b"?")).await;
+            assert_eq!(answer, Ok(Bytes::from_static(b"?")), "request {n}");
+            honest.net.publish(TOPIC, Bytes::from(vec![n; 10])).await.unwrap();
+        }
+        let arrived = || server.heard.lock().unwrap().iter().filter(|data| data.len() == 10).count();
+        until(async || arrived() == 40).await;
+        stop.store(true, Ordering::Relaxed);
+        let passed = flooding.await.unwrap();
+        assert!(metrics.limited_total("direct") as usize > passed, "the flood was one");
+        let offenders = server.offences.lock().unwrap().clone();
+        assert!(offenders.iter().all(|(peer, _)| *peer != honest.id()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_share_by_address_and_known_peers_do_not_notice() {
+    within(60, async {
+        let server = server(|config| {
+            tell_apart(config);
+            config.strangers = Some(Strangers {
+                constraints: limits(1, 10),
+                share: ShareLimits { messages_per_second: 1, burst: 25, streams_max: 64 },
+                slots_max: 50,
+                slots_per_group_max: 50,
+            });
+        })
+        .await;
+        let (to, address) = (server.net.peer_id(), server.net.listen_addrs()[0].clone());
+        let mut got = Vec::new();
+        for corner in [2, 2, 2, 2, 2, 3] {
+            let stranger = Node::start(|config| stand_in(config, corner)).await;
+            stranger.net.dial(address.clone()).await.unwrap();
+            got.push(ask(&stranger.net, to, 30).await);
+        }
+        let first: usize = got[..5].iter().sum();
+        assert!((25..=35).contains(&first), "{got:?}: five of one corner get the share of one corner");
+        assert!((10..=13).contains(&got[5]), "{got:?}: another corner has its own");
+        let known = Node::start(|config| stand_in(config, 2)).await;
+        server.net.set_constraints(known.id(), &Constraints::default(), None);
+        known.net.dial(address.clone()).await.unwrap();
+        assert_eq!(ask(&known.net, to, 50).await, 50);
+        // Whom the operator named is no stranger either.
+        let named = Node::start(|config| stand_in(config, 2)).await;
+        let at = named.address();
+        let hub = self::server(|config| {
+            tell_apart(config);
+            config.peers = vec![at];
+            config.strangers = Some(Strangers {
+                constraints: limits(1, 1),
+                share: ShareLimits { messages_per_second: 1, burst: 1, streams_max: 1 },
+                slots_max: 0,
+                slots_per_group_max: 0,
+            });
+        })
+        .await;
+        until(async || named.net.peers().await.len() == 1).await;
+        assert_eq!(ask(&named.net, hub.net.peer_id(), 50).await, 50);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_requests_are_counted_and_the_one_too_many_is_told_so() {
+    within(30, async {
+        let mut server = Node::start(|config| config.constraints.streams_max = 2).await;
+        let (to, address) = (server.id(), server.address());
+        let peer = Node::start(|_| {}).await;
+        peer.net.dial(address).await.unwrap();
+        let asking: Vec<_> = (0..5)
+            .map(|_| {
+                let net = peer.net.clone();
+                tokio::spawn(async move { net.request(to, Bytes::from_static(b"?")).await })
+            })
+            .collect();
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.push(
+                server
+                    .next(|event| match event {
+                        Event::Request { reply, .. } => Some(reply),
+                        _ => None,
+                    })
+                    .await,
+            );
+        }
+        until(async || server.net.metrics().stream_rejections_total() == 3).await;
+        for reply in held {
+            reply.send(Bytes::from_static(b"!"));
+        }
+        let answers: Vec<_> = join_all(asking).await.into_iter().map(Result::unwrap).collect();
+        let count = |answer: &Result<Bytes, RequestError>| answers.iter().filter(|it| *it == answer).count();
+        assert_eq!(count(&Ok(Bytes::from_static(b"!"))), 2);
+        assert_eq!(count(&Err(RequestError::TooManyStreams)), 3, "{answers:?}");
+        // The places are free again; and streams for logs take from the same.
+        let _first = peer.net.open_sync(to).await.unwrap();
+        let _second = peer.net.open_sync(to).await.unwrap();
+        let mut streams = Vec::new();
+        while streams.len() < 2 {
+            streams.push(
+                server
+                    .next(|event| match event {
+                        Event::Sync { stream, .. } => Some(stream),
+                        _ => None,
+                    })
+                    .await,
+            );
+        }
+        let refused = peer.net.request(to, Bytes::from_static(b"?")).await;
+        assert_eq!(refused, Err(RequestError::TooManyStreams));
+        drop(streams);
+        let again = peer.net.clone();
+        let asking = tokio::spawn(async move {
+            loop {
+                let answer = again.request(to, Bytes::from_static(b"?")).await;
+                if answer != Err(RequestError::TooManyStreams) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let reply = server
+            .next(|event| match event {
+                Event::Request { reply, .. } => Some(reply),
+                _ => None,
+            })
+            .await;
+        reply.send(Bytes::from_static(b"!"));
+        assert_eq!(asking.await.unwrap().unwrap(), "!");
+    })
+    .await;
+}
