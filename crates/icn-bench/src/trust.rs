@@ -14,10 +14,10 @@ use icn_bench::Context;
 use icn_bench::measure::Samples;
 use icn_bench::report::{Row, Section, Unit};
 use icn_trust::{
-    Admission, AdmissionRule, Edge, Graph, Introduction, PathSettings, Paths, Settings, Snapshot, TrustGraph,
+    Admission, AdmissionRule, Edge, Introduction, PathSettings, Paths, Settings, Snapshot, TrustGraph,
     TrustView, Viewpoint, Walk, WalkSettings, flow_to, shares,
 };
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
@@ -57,7 +57,7 @@ impl World {
                 edges.push(Edge {
                     from: *from,
                     to,
-                    graph: Graph::General,
+                    graph: TrustContext::General,
                     score_ppm,
                     given: GIVEN,
                     expires: None,
@@ -109,20 +109,21 @@ fn lookups(world: &mut World, each: Duration, section: &mut Section) -> Result<(
     let mut next = few.iter().cycle();
     let cached = Samples::collect(each, || {
         let did = next.next().context("no members")?;
-        black_box(view.score(Graph::General, black_box(did), now));
+        black_box(view.score(TrustContext::General, black_box(did), now));
         Ok(())
     })?;
-    let plain: HashMap<(Graph, Did), u32> = few.iter().map(|did| ((Graph::General, *did), 1)).collect();
+    let plain: HashMap<(TrustContext, Did), u32> =
+        few.iter().map(|did| ((TrustContext::General, *did), 1)).collect();
     let mut next = few.iter().cycle();
     let bare = Samples::collect(each, || {
         let did = next.next().context("no members")?;
-        black_box(plain.get(&(Graph::General, *black_box(did))));
+        black_box(plain.get(&(TrustContext::General, *black_box(did))));
         Ok(())
     })?;
     let mut next = world.members.iter().cycle();
     let read = Samples::collect(each, || {
         let did = next.next().context("no members")?;
-        black_box(view.score(Graph::General, black_box(did), now));
+        black_box(view.score(TrustContext::General, black_box(did), now));
         Ok(())
     })?;
     let row = Row::new("scores of 1,000 members, again and again", cached.per_second(), Unit::PerSecond);
@@ -147,7 +148,7 @@ fn cold(world: &mut World, each: Duration, section: &mut Section) -> Result<()> 
         let (edge, did) = changed.next().zip(asked.next()).context("no edges")?;
         view.graph_mut().set(&Edge { score_ppm: score, ..edge.clone() })?;
         let before = Instant::now();
-        black_box(view.score(Graph::General, did, now));
+        black_box(view.score(TrustContext::General, did, now));
         durations.push(before.elapsed());
     }
     let ours = Samples::of(&durations, start.elapsed())?;
@@ -171,7 +172,7 @@ fn cold(world: &mut World, each: Duration, section: &mut Section) -> Result<()> 
 
 fn flows(world: &mut World, each: Duration, section: &mut Section) -> Result<()> {
     let graph = world.graph()?;
-    let snapshot = Snapshot::new(&graph, Graph::General, world.now, 365);
+    let snapshot = Snapshot::new(&graph, TrustContext::General, world.now, 365);
     let seeds: BTreeMap<Did, u64> = world.viewpoint.seeds.iter().map(|did| (*did, FULL)).collect();
     let capacity = |by: &Introduction| u64::from(by.score_ppm);
     let sinks: Vec<Did> = (0..50).map(|_| world.any_member()).collect::<Result<_>>()?;
@@ -213,7 +214,7 @@ fn flows(world: &mut World, each: Duration, section: &mut Section) -> Result<()>
 
 fn admission(world: &World, section: &mut Section) -> Result<()> {
     let graph = world.graph()?;
-    let snapshot = Snapshot::new(&graph, Graph::General, world.now, 365);
+    let snapshot = Snapshot::new(&graph, TrustContext::General, world.now, 365);
     let members = u32::try_from(world.members.len())?;
     let rule = AdmissionRule::for_members(members, 5, 8);
     let start = Instant::now();
@@ -242,7 +243,7 @@ fn admission(world: &World, section: &mut Section) -> Result<()> {
 
 fn walks(world: &World, each: Duration, section: &mut Section) -> Result<()> {
     let graph = world.graph()?;
-    let snapshot = Snapshot::new(&graph, Graph::General, world.now, 365);
+    let snapshot = Snapshot::new(&graph, TrustContext::General, world.now, 365);
     let walk = Samples::collect(each, || {
         black_box(Walk::new(&snapshot, &world.viewpoint.seeds, &WalkSettings::default()));
         Ok(())
@@ -259,7 +260,7 @@ pub(crate) fn sybils(_: &Context) -> Result<Section> {
         let (mut path, mut walk, mut flow, mut honest) = (0, 0, 0, 0);
         for seed in 1..=3 {
             let community = community(Plan { seed, honest: 500, sybils: 1_000, attack_edges, seeds: 5 });
-            let snapshot = Snapshot::new(&community.graph, Graph::General, GIVEN, 365);
+            let snapshot = Snapshot::new(&community.graph, TrustContext::General, GIVEN, 365);
             let paths = Paths::new(&snapshot, &community.seeds, &PathSettings::default());
             path += above(&community, |did| u64::from(paths.score(&snapshot, did)));
             let steps = Walk::new(&snapshot, &community.seeds, &WalkSettings::default());

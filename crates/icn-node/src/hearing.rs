@@ -52,6 +52,7 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
             Event::Sync { peer, stream } => spaces::accept(&node, peer, stream),
             Event::Offence { peer, offence, count } => {
                 tracing::debug!(%peer, offence = offence.as_str(), count, "a peer does what it may not");
+                node.trust.blame(node.clock.now().at, &peer, Violation::ExcessiveRate);
             }
             Event::Listening(address) => {
                 tracing::debug!(%address, "listening");

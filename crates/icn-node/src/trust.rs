@@ -45,6 +45,8 @@ pub(crate) struct Oracle {
 /// Where somebody stands with this node.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
+    pub(crate) score_ppm: u32,
+    pub(crate) class: TrustClass,
     pub(crate) action: Action,
     pub(crate) constraints: Constraints,
 }
@@ -107,8 +109,9 @@ impl Oracle {
     }
 
     /// Forgives somebody what it did. Tells whether there was anything to forgive.
-    pub(crate) fn lift(&self, did: &Did) -> bool {
+    pub(crate) fn lift(&self, net: &icn_net::Handle, did: &Did) -> bool {
         let lifted = lock(&self.standing).lift(did);
+        net.unban(icn_net::Banned::Peer(icn_identity::peer_id(did)));
         self.stir();
         lifted
     }
@@ -147,7 +150,7 @@ impl Oracle {
         if constraints.topics == TopicAccess::Public && lock(&self.webs).values().any(|web| web.has(did)) {
             constraints.topics = TopicAccess::All;
         }
-        Verdict { action, constraints }
+        Verdict { score_ppm, class, action, constraints }
     }
 
     /// Returns the class of a score; a score below the least one counts as none.
@@ -156,6 +159,16 @@ impl Oracle {
             return TrustClass::Isolated;
         }
         self.settings.cutoffs.class(score_ppm)
+    }
+
+    /// Returns the branch with which somebody shares its limits: that through which it came into a space.
+    fn group(&self, did: &Did) -> Option<Did> {
+        lock(&self.webs).values().find_map(|web| web.branch(did))
+    }
+
+    /// Returns the part of one member's limits that such a branch gets, in parts per million.
+    fn part(&self, did: &Did) -> u32 {
+        lock(&self.webs).values().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
     }
 
     /// Reads the books of every space that has changed. Tells whether any had.

@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-pub use icn_types::TrustContext as Graph;
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EdgeError;
@@ -30,7 +29,7 @@ pub struct Edge {
     /// For whom.
     pub to: Did,
     /// With what.
-    pub graph: Graph,
+    pub graph: TrustContext,
     /// How much, in parts per million, at most [`PPM`]; 0 takes the edge away.
     pub score_ppm: u32,
     /// When it was said; it fades from then on.
@@ -80,7 +79,7 @@ struct Member {
     did: Did,
     /// How many edges name it, as either end.
     named: usize,
-    /// What it says: by graph (as [`Graph`] is ordered), then by the number of whom it is about.
+    /// What it says: by graph (as [`TrustContext`] is ordered), then by the number of whom it is about.
     out: [BTreeMap<u32, Weight>; 4],
 }
 
@@ -130,7 +129,7 @@ impl TrustGraph {
     }
 
     /// Takes away what one member says of another in one graph. Tells whether there was anything.
-    pub fn remove(&mut self, graph: Graph, from: &Did, to: &Did) -> bool {
+    pub fn remove(&mut self, graph: TrustContext, from: &Did, to: &Did) -> bool {
         let (Some(from), Some(to)) = (self.numbers.get(from).copied(), self.numbers.get(to).copied()) else {
             return false;
         };
@@ -146,7 +145,7 @@ impl TrustGraph {
 
     /// Returns what one member says of another in one graph, expired or not.
     #[must_use]
-    pub fn get(&self, graph: Graph, from: &Did, to: &Did) -> Option<Edge> {
+    pub fn get(&self, graph: TrustContext, from: &Did, to: &Did) -> Option<Edge> {
         let weight = self.weight(graph, from, to)?;
         Some(edge(graph, *from, *to, &weight))
     }
@@ -156,7 +155,7 @@ impl TrustGraph {
         self.numbers.values().flat_map(move |number| {
             let member = self.members.get(*number as usize);
             member.into_iter().flat_map(move |member| {
-                Graph::ALL.into_iter().zip(&member.out).flat_map(move |(graph, out)| {
+                TrustContext::ALL.into_iter().zip(&member.out).flat_map(move |(graph, out)| {
                     let mut edges: Vec<Edge> = out
                         .iter()
                         .filter_map(|(to, weight)| Some(edge(graph, member.did, self.did(*to)?, weight)))
@@ -203,15 +202,15 @@ impl TrustGraph {
     }
 
     /// What a member says in one graph, by number.
-    pub(crate) fn out(&self, graph: Graph, number: u32) -> Option<&BTreeMap<u32, Weight>> {
+    pub(crate) fn out(&self, graph: TrustContext, number: u32) -> Option<&BTreeMap<u32, Weight>> {
         self.members.get(number as usize)?.out.get(graph as usize)
     }
 
-    fn out_mut(&mut self, graph: Graph, number: u32) -> Option<&mut BTreeMap<u32, Weight>> {
+    fn out_mut(&mut self, graph: TrustContext, number: u32) -> Option<&mut BTreeMap<u32, Weight>> {
         self.members.get_mut(number as usize)?.out.get_mut(graph as usize)
     }
 
-    fn weight(&self, graph: Graph, from: &Did, to: &Did) -> Option<Weight> {
+    fn weight(&self, graph: TrustContext, from: &Did, to: &Did) -> Option<Weight> {
         let (from, to) = (self.numbers.get(from)?, self.numbers.get(to)?);
         self.out(graph, *from)?.get(to).copied()
     }
@@ -269,6 +268,6 @@ impl TrustGraph {
     }
 }
 
-const fn edge(graph: Graph, from: Did, to: Did, weight: &Weight) -> Edge {
+const fn edge(graph: TrustContext, from: Did, to: Did, weight: &Weight) -> Edge {
     Edge { from, to, graph, score_ppm: weight.score_ppm, given: weight.given, expires: weight.expires }
 }

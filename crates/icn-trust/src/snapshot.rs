@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 
 use crate::decay::Left;
-use crate::graph::{Graph, TrustGraph, Weight};
+use crate::graph::{TrustGraph, Weight};
 
 /// A day in milliseconds. Edges fade at midnight UTC, all at once, so that what was read in a day holds for that day.
 pub const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -39,7 +39,7 @@ pub(crate) struct Arc {
 
 /// The live edges of one graph at one moment.
 ///
-/// In a graph other than [`Graph::General`], what is said in general of the same pair counts where nothing live is said in
+/// In a graph other than [`TrustContext::General`], what is said in general of the same pair counts where nothing live is said in
 /// that graph.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -53,7 +53,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Reads a graph at a moment. `half_life_days` is the time in which a score fades to its half; 0 for never.
     #[must_use]
-    pub fn new(trust: &TrustGraph, graph: Graph, now: Timestamp, half_life_days: u32) -> Self {
+    pub fn new(trust: &TrustGraph, graph: TrustContext, now: Timestamp, half_life_days: u32) -> Self {
         let mut places = vec![0_u32; trust.numbers_bound()];
         let mut members = Vec::with_capacity(trust.members_len());
         for (place, (did, number)) in trust.numbered().enumerate() {
@@ -152,13 +152,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, trust: &TrustGraph, graph: Graph, number: u32, arcs: &mut Vec<Arc>) {
+    fn read(&mut self, trust: &TrustGraph, graph: TrustContext, number: u32, arcs: &mut Vec<Arc>) {
         let own = trust.out(graph, number);
         self.take(own, false, |_| false, arcs);
-        if graph != Graph::General {
+        if graph != TrustContext::General {
             let now = self.now;
             let said = |to: &u32| own.and_then(|out| out.get(to)).is_some_and(|weight| weight.is_live(now));
-            self.take(trust.out(Graph::General, number), true, said, arcs);
+            self.take(trust.out(TrustContext::General, number), true, said, arcs);
         }
     }
 

@@ -1,8 +1,7 @@
 //! What somebody may do now: trust, standing and policy put together.
 
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 
-use crate::graph::Graph;
 use crate::policy::{Access, Policy};
 use crate::standing::Standing;
 use crate::view::TrustView;
@@ -23,7 +22,7 @@ pub struct DefaultPolicySource {
     /// What each class may do.
     pub policy: Policy,
     /// In which graph.
-    pub graph: Graph,
+    pub graph: TrustContext,
 }
 
 impl PolicySource for DefaultPolicySource {

@@ -9,14 +9,14 @@ mod explanation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 use lru::LruCache;
 
 pub use self::explanation::Explanation;
 use crate::class::TrustClass;
 use crate::error::SettingsError;
 use crate::flow::{Flow, flow_to};
-use crate::graph::{Graph, PPM, TrustGraph};
+use crate::graph::{PPM, TrustGraph};
 use crate::path::{Path, Paths};
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
@@ -59,8 +59,8 @@ pub struct TrustView {
     trust: TrustGraph,
     viewpoint: Viewpoint,
     settings: Settings,
-    readings: BTreeMap<Graph, Reading>,
-    scores: LruCache<(Graph, Did), Score>,
+    readings: BTreeMap<TrustContext, Reading>,
+    scores: LruCache<(TrustContext, Did), Score>,
     counts: CacheCounts,
 }
 
@@ -142,7 +142,7 @@ impl TrustView {
     }
 
     /// Returns a member's score by the best path from the sources.
-    pub fn score(&mut self, graph: Graph, did: &Did, now: Timestamp) -> Score {
+    pub fn score(&mut self, graph: TrustContext, did: &Did, now: Timestamp) -> Score {
         self.read(graph, now);
         if let Some(score) = self.scores.get(&(graph, *did)) {
             self.counts.hits += 1;
@@ -159,17 +159,17 @@ impl TrustView {
     }
 
     /// Returns a member's class.
-    pub fn class(&mut self, graph: Graph, did: &Did, now: Timestamp) -> TrustClass {
+    pub fn class(&mut self, graph: TrustContext, did: &Did, now: Timestamp) -> TrustClass {
         self.score(graph, did, now).class
     }
 
     /// Returns from when on time alone may change a score of a graph.
-    pub fn until(&mut self, graph: Graph, now: Timestamp) -> Timestamp {
+    pub fn until(&mut self, graph: TrustContext, now: Timestamp) -> Timestamp {
         self.read(graph, now).map_or(now, |reading| reading.snapshot.until())
     }
 
     /// Returns the path behind a member's score, if one leads there.
-    pub fn path(&mut self, graph: Graph, did: &Did, now: Timestamp) -> Option<Path> {
+    pub fn path(&mut self, graph: TrustContext, did: &Did, now: Timestamp) -> Option<Path> {
         if self.viewpoint.sources.contains(did) {
             return Some(Path { source: *did, hops: Vec::new(), score_ppm: PPM });
         }
@@ -179,7 +179,7 @@ impl TrustView {
 
     /// Returns how much trust reaches a member from the seeds by all ways together, in parts per million, and what limits
     /// it. Each seed and each introduction carries at most its score.
-    pub fn flow(&mut self, graph: Graph, did: &Did, now: Timestamp) -> Flow {
+    pub fn flow(&mut self, graph: TrustContext, did: &Did, now: Timestamp) -> Flow {
         let full = u64::from(PPM);
         let seeds = self.viewpoint.seeds.iter().map(|seed| (*seed, full)).collect();
         if let Some(reading) = self.read(graph, now) {
@@ -189,7 +189,7 @@ impl TrustView {
     }
 
     /// Says what a member's score rests on, what limits it, and what would raise it.
-    pub fn explain(&mut self, graph: Graph, did: &Did, now: Timestamp) -> Explanation {
+    pub fn explain(&mut self, graph: TrustContext, did: &Did, now: Timestamp) -> Explanation {
         let score = self.score(graph, did, now);
         let next = score
             .class
@@ -207,7 +207,7 @@ impl TrustView {
     }
 
     /// Returns a snapshot of a graph at a moment: what flows for other purposes are read from.
-    pub fn snapshot(&mut self, graph: Graph, now: Timestamp) -> Option<&Snapshot> {
+    pub fn snapshot(&mut self, graph: TrustContext, now: Timestamp) -> Option<&Snapshot> {
         self.read(graph, now).map(|reading| &reading.snapshot)
     }
 
@@ -220,7 +220,7 @@ impl TrustView {
     }
 
     /// Returns the present reading of a graph, made anew if the one before no longer holds.
-    fn read(&mut self, graph: Graph, now: Timestamp) -> Option<&Reading> {
+    fn read(&mut self, graph: TrustContext, now: Timestamp) -> Option<&Reading> {
         let generation = self.trust.generation();
         if !self.readings.get(&graph).is_some_and(|reading| reading.holds(generation, now)) {
             let snapshot = Snapshot::new(&self.trust, graph, now, self.settings.half_life_days);

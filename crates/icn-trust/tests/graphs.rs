@@ -8,14 +8,14 @@ mod support;
 use std::collections::BTreeMap;
 
 use icn_trust::{
-    Admission, AdmissionRule, EdgeError, Graph, Limit, Path, PathSettings, Paths, Refusal, Snapshot,
-    TrustGraph, flow_to, shares,
+    Admission, AdmissionRule, EdgeError, Limit, Path, PathSettings, Paths, Refusal, Snapshot, TrustGraph,
+    flow_to, shares,
 };
-use icn_types::{Did, Timestamp};
+use icn_types::{Did, Timestamp, TrustContext};
 use support::{GIVEN, days_later, did, dids, edge, graph, letters};
 
 fn snapshot(graph: &TrustGraph) -> Snapshot {
-    Snapshot::new(graph, Graph::General, GIVEN, 365)
+    Snapshot::new(graph, TrustContext::General, GIVEN, 365)
 }
 
 fn path(graph: &TrustGraph, sources: &str, to: char) -> Option<Path> {
@@ -162,7 +162,7 @@ fn what_expired_or_was_taken_back_was_never_there() {
     let ends = days_later(2);
     graph.set(&icn_trust::Edge { expires: Some(ends), ..edge('b', 'c', 1_000_000) }).unwrap();
     let at = |now| {
-        let snapshot = Snapshot::new(&graph, Graph::General, now, 0);
+        let snapshot = Snapshot::new(&graph, TrustContext::General, now, 0);
         let score = Paths::new(&snapshot, &dids("a"), &PathSettings::default()).score(&snapshot, &did('c'));
         (score, snapshot.until())
     };
@@ -180,7 +180,7 @@ fn what_expired_or_was_taken_back_was_never_there() {
 fn scores_fade_to_their_half_in_a_year_at_midnight() {
     let graph = graph("ab 0.8");
     let at = |now| {
-        let snapshot = Snapshot::new(&graph, Graph::General, now, 365);
+        let snapshot = Snapshot::new(&graph, TrustContext::General, now, 365);
         (
             Paths::new(&snapshot, &dids("a"), &PathSettings::default()).score(&snapshot, &did('b')),
             snapshot.until(),
@@ -219,47 +219,50 @@ fn one_member_vouches_for_so_many_and_no_more() {
     assert_eq!(graph.set(&whom(2_000)), Err(EdgeError::TooManyVouched(did('a'))));
     // What is there can be changed; what is taken back makes room, and its member is forgotten.
     assert_eq!(graph.set(&icn_trust::Edge { score_ppm: 1, ..whom(0) }), Ok(true));
-    assert!(graph.remove(Graph::General, &did('a'), &whom(1).to));
+    assert!(graph.remove(TrustContext::General, &did('a'), &whom(1).to));
     assert_eq!(graph.members_len(), icn_trust::OUT_DEGREE_MAX);
     assert_eq!(graph.set(&whom(2_000)), Ok(true));
-    assert_eq!(graph.set(&icn_trust::Edge { graph: Graph::Ledger, ..whom(3_000) }), Ok(true));
+    assert_eq!(graph.set(&icn_trust::Edge { graph: TrustContext::Ledger, ..whom(3_000) }), Ok(true));
 }
 
 #[test]
 fn what_is_said_in_general_holds_where_nothing_else_is_said() {
     // In general a ─0.9→ b ─0.9→ c; in the ledger a ─0.2→ b.
     let mut graph = graph("ab 0.9, bc 0.9");
-    let ledger =
-        icn_trust::Edge { graph: Graph::Ledger, expires: Some(days_later(1)), ..edge('a', 'b', 200_000) };
+    let ledger = icn_trust::Edge {
+        graph: TrustContext::Ledger,
+        expires: Some(days_later(1)),
+        ..edge('a', 'b', 200_000)
+    };
     graph.set(&ledger).unwrap();
     let read = |which, now| {
         let snapshot = Snapshot::new(&graph, which, now, 0);
         let paths = Paths::new(&snapshot, &dids("a"), &PathSettings::default());
         (paths.score(&snapshot, &did('b')), paths.path(&snapshot, &did('c')).unwrap())
     };
-    assert_eq!(read(Graph::General, GIVEN).0, 900_000);
-    assert_eq!(read(Graph::Compute, GIVEN).0, 900_000);
-    let (b, to_c) = read(Graph::Ledger, GIVEN);
+    assert_eq!(read(TrustContext::General, GIVEN).0, 900_000);
+    assert_eq!(read(TrustContext::Compute, GIVEN).0, 900_000);
+    let (b, to_c) = read(TrustContext::Ledger, GIVEN);
     assert_eq!((b, to_c.score_ppm), (200_000, 144_000));
     let said: Vec<bool> = to_c.hops.iter().map(|hop| hop.by.is_general).collect();
     assert_eq!(said, [false, true]);
     // When it has expired, the general word holds again.
-    assert_eq!(read(Graph::Ledger, days_later(1)).0, 900_000);
+    assert_eq!(read(TrustContext::Ledger, days_later(1)).0, 900_000);
 }
 
 #[test]
 fn edges_are_told_in_order_and_graphs_have_names() {
     let mut graph = graph("bc 0.5, ab 0.5, az 0.5, ac 0.5");
-    graph.set(&icn_trust::Edge { graph: Graph::Ledger, ..edge('a', 'b', 1) }).unwrap();
+    graph.set(&icn_trust::Edge { graph: TrustContext::Ledger, ..edge('a', 'b', 1) }).unwrap();
     let told: Vec<String> =
         graph.edges().map(|edge| format!("{} {}", letters([&edge.from, &edge.to]), edge.graph)).collect();
     assert_eq!(told, ["ab general", "ac general", "az general", "ab ledger", "bc general"]);
-    assert_eq!(graph.get(Graph::General, &did('a'), &did('z')), Some(edge('a', 'z', 500_000)));
-    for which in Graph::ALL {
+    assert_eq!(graph.get(TrustContext::General, &did('a'), &did('z')), Some(edge('a', 'z', 500_000)));
+    for which in TrustContext::ALL {
         assert_eq!(which.to_string().parse(), Ok(which));
         assert_eq!(serde_json::to_string(&which).unwrap(), format!("\"{which}\""));
     }
-    assert!("money".parse::<Graph>().unwrap_err().to_string().contains("`money`"));
+    assert!("money".parse::<TrustContext>().unwrap_err().to_string().contains("`money`"));
 }
 
 #[test]

@@ -5,10 +5,10 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_trust::{
-    Admission, AdmissionRule, Edge, Flow, Graph, Introduction, Limit, PPM, PathSettings, Paths, Snapshot,
+    Admission, AdmissionRule, Edge, Flow, Introduction, Limit, PPM, PathSettings, Paths, Snapshot,
     TrustGraph, WEIGHT, Walk, WalkSettings, flow_to, shares,
 };
-use icn_types::Did;
+use icn_types::{Did, TrustContext};
 use proptest::prelude::*;
 use support::{GIVEN, days_later, did, dids, edge};
 
@@ -19,7 +19,7 @@ fn any_member() -> impl Strategy<Value = char> {
 }
 
 fn any_edge() -> impl Strategy<Value = Edge> {
-    let graph = prop::sample::select(Graph::ALL.to_vec());
+    let graph = prop::sample::select(TrustContext::ALL.to_vec());
     let expires = prop_oneof![3 => Just(None), 1 => (0..400_u64).prop_map(|days| Some(days_later(days)))];
     (any_member(), any_member(), graph, prop_oneof![1 => Just(0), 9 => 1..=PPM], expires).prop_map(
         |(from, to, graph, score_ppm, expires)| Edge { graph, expires, ..edge(from, to, score_ppm) },
@@ -38,7 +38,7 @@ fn graph_of(edges: &[Edge]) -> TrustGraph {
     graph
 }
 
-fn snapshot(graph: &TrustGraph, which: Graph) -> Snapshot {
+fn snapshot(graph: &TrustGraph, which: TrustContext) -> Snapshot {
     Snapshot::new(graph, which, days_later(30), 365)
 }
 
@@ -91,7 +91,7 @@ proptest! {
     fn the_best_path_is_the_best_of_all_paths(
         edges in prop::collection::vec(any_edge(), 0..18), hops_max in 1..5_u32, hop_decay_ppm in 0..=PPM
     ) {
-        let snapshot = snapshot(&graph_of(&edges), Graph::General);
+        let snapshot = snapshot(&graph_of(&edges), TrustContext::General);
         let settings = PathSettings { hops_max, hop_decay_ppm };
         let arcs: Vec<Introduction> = snapshot.introductions().collect();
         let paths = Paths::new(&snapshot, &dids("a"), &settings);
@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn a_path_adds_up_to_its_score(edges in any_edges()) {
-        let snapshot = snapshot(&graph_of(&edges), Graph::Ledger);
+        let snapshot = snapshot(&graph_of(&edges), TrustContext::Ledger);
         let paths = Paths::new(&snapshot, &dids("ab"), &PathSettings::default());
         for letter in MEMBERS.chars() {
             let score = paths.score(&snapshot, &did(letter));
@@ -125,7 +125,7 @@ proptest! {
 
     #[test]
     fn no_reading_goes_beyond_full_trust(edges in any_edges()) {
-        for which in Graph::ALL {
+        for which in TrustContext::ALL {
             let snapshot = snapshot(&graph_of(&edges), which);
             for arc in snapshot.introductions() {
                 prop_assert!(arc.score_ppm <= arc.given_ppm && arc.given_ppm <= PPM && arc.from != arc.to);
@@ -150,7 +150,7 @@ proptest! {
         }
         let (one, other, all) = (graph_of(&forward), graph_of(&turned), graph_of(&edges));
         prop_assert!(one.edges().eq(other.edges()) && one.edges().eq(all.edges()));
-        for which in Graph::ALL {
+        for which in TrustContext::ALL {
             let (one, other) = (snapshot(&one, which), snapshot(&other, which));
             for letter in MEMBERS.chars() {
                 prop_assert_eq!(flow(&one, letter), flow(&other, letter));
@@ -174,7 +174,7 @@ proptest! {
         with.set(&Edge { score_ppm: 0, ..extra }).ok();
         prop_assert!(never.edges().eq(with.edges()));
         prop_assert_eq!((never.len(), never.members_len()), (with.len(), with.members_len()));
-        for which in Graph::ALL {
+        for which in TrustContext::ALL {
             let (never, with) = (snapshot(&never, which), snapshot(&with, which));
             for letter in MEMBERS.chars() {
                 prop_assert_eq!(flow(&never, letter), flow(&with, letter));
@@ -186,16 +186,16 @@ proptest! {
     #[test]
     fn more_trust_lowers_nobody(edges in any_edges(), extra in any_edge()) {
         let before = graph_of(&edges);
-        let said = before.get(Graph::General, &extra.from, &extra.to);
+        let said = before.get(TrustContext::General, &extra.from, &extra.to);
         let raised = Edge {
-            graph: Graph::General,
+            graph: TrustContext::General,
             score_ppm: extra.score_ppm.max(said.as_ref().map_or(1, |edge| edge.score_ppm)),
             expires: None,
             ..extra
         };
         let mut after = before.clone();
         after.set(&raised).ok();
-        let (before, after) = (snapshot(&before, Graph::General), snapshot(&after, Graph::General));
+        let (before, after) = (snapshot(&before, TrustContext::General), snapshot(&after, TrustContext::General));
         for letter in MEMBERS.chars() {
             prop_assert!(flow(&after, letter).amount >= flow(&before, letter).amount);
         }
@@ -205,7 +205,7 @@ proptest! {
 
     #[test]
     fn a_flow_is_its_cut_and_at_most_any_cut(edges in any_edges(), side in prop::collection::btree_set(any_member(), 0..10)) {
-        let snapshot = snapshot(&graph_of(&edges), Graph::General);
+        let snapshot = snapshot(&graph_of(&edges), TrustContext::General);
         for letter in MEMBERS.chars() {
             let flow = flow(&snapshot, letter);
             if flow.amount < flow.demand {
@@ -223,7 +223,7 @@ proptest! {
 
     #[test]
     fn every_group_gets_at_most_what_enters_it(edges in any_edges(), group in prop::collection::btree_set(any_member(), 1..10)) {
-        let snapshot = snapshot(&graph_of(&edges), Graph::General);
+        let snapshot = snapshot(&graph_of(&edges), TrustContext::General);
         let seeds = BTreeMap::from([(did('a'), 800_000), (did('b'), 300_000)]);
         let shares = shares(&snapshot, &seeds, &demands(), |by| u64::from(by.score_ppm));
         let inside: BTreeSet<Did> = group.iter().copied().map(did).collect();
@@ -242,7 +242,7 @@ proptest! {
 
     #[test]
     fn admission_gives_no_more_than_there_is(edges in any_edges(), first in 1..8_u32) {
-        let snapshot = snapshot(&graph_of(&edges), Graph::General);
+        let snapshot = snapshot(&graph_of(&edges), TrustContext::General);
         let rule = AdmissionRule { capacities: vec![first, 2, 1], score_min_ppm: 300_000 };
         let admission = Admission::new(&snapshot, &dids("ab"), &rule);
         prop_assert!(admission.accepted().len() as u32 <= 2 * first);
@@ -267,7 +267,7 @@ proptest! {
 fn a_walk_keeps_its_weight_near_the_seeds() {
     // a ⇄ b ⇄ c, and z ⇄ y apart
     let graph = support::graph("ab 1, ba 1, bc 1, cb 1, zy 1, yz 1");
-    let snapshot = Snapshot::new(&graph, Graph::General, GIVEN, 0);
+    let snapshot = Snapshot::new(&graph, TrustContext::General, GIVEN, 0);
     let walk = Walk::new(&snapshot, &dids("a"), &WalkSettings { steps: 1, restart_ppm: 0 });
     assert_eq!(walk.weight(&snapshot, &did('b')), WEIGHT);
     let walk = Walk::new(&snapshot, &dids("a"), &WalkSettings { steps: 2, restart_ppm: 0 });

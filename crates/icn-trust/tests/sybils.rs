@@ -8,8 +8,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use icn_trust::{Admission, AdmissionRule, Graph, PathSettings, Paths, Snapshot, Walk, WalkSettings, shares};
-use icn_types::Did;
+use icn_trust::{Admission, AdmissionRule, PathSettings, Paths, Snapshot, Walk, WalkSettings, shares};
+use icn_types::{Did, TrustContext};
 
 use support::GIVEN;
 use support::community::{Community, Plan, community};
@@ -43,7 +43,7 @@ fn few_sybils_are_admitted_and_most_honest_members() {
         let [mut path, mut walk, mut rank, mut flow, mut honest] = [0; 5];
         for seed in SEEDS {
             let community = community(plan(seed, attack_edges));
-            let snapshot = Snapshot::new(&community.graph, Graph::General, GIVEN, 365);
+            let snapshot = Snapshot::new(&community.graph, TrustContext::General, GIVEN, 365);
             let paths = Paths::new(&snapshot, &community.seeds, &PathSettings::default());
             path += above_threshold(&community, |did| u64::from(paths.score(&snapshot, did)));
             let steps = Walk::new(&snapshot, &community.seeds, &WalkSettings::default());
@@ -75,7 +75,7 @@ fn a_crowd_of_sybils_gets_at_most_its_cut_in_credit() {
     let capacity = 2_000_u64;
     for (seed, attack_edges) in SEEDS.into_iter().zip([1, 10, 40]) {
         let community = community(plan(seed, attack_edges));
-        let snapshot = Snapshot::new(&community.graph, Graph::General, GIVEN, 365);
+        let snapshot = Snapshot::new(&community.graph, TrustContext::General, GIVEN, 365);
         let seeds: BTreeMap<Did, u64> = community.seeds.iter().map(|did| (*did, 100_000)).collect();
         // Everybody asks for 50; each introduction carries its score's part of 2,000.
         let all = community.honest.iter().chain(&community.sybils);

@@ -132,7 +132,7 @@ impl Trust for TrustFace {
             let detail = format!("`{shown}` did nothing that this node remembers: see `icn trust offenders`");
             return Err(Problem::not_found("no-offence", detail));
         };
-        oracle.lift(&did);
+        oracle.lift(&self.0.0.net, &did);
         Ok(Offender { action: "none".to_owned(), until: None, milli_points: 0, ..offender(did, &view) })
     }
 

@@ -3,35 +3,87 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use icn_net::PeerId;
+use icn_net::{PeerId, Share, ShareId, ShareLimits, Standing};
+use icn_trust::Action;
 use icn_types::{Constraints, Did, Timestamp};
 
+use super::Verdict;
 use crate::core::{Node, lock};
 
+/// What the network was told of a connected peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    constraints: Constraints,
+    share: Option<Share>,
+    standing: Standing,
+}
+
 /// What the network was told of each connected peer.
-pub(super) type Told = BTreeMap<PeerId, Constraints>;
+pub(super) type Told = BTreeMap<PeerId, Word>;
 
 /// Sets the limits of connected peers that have others by now. Returns how far away each of them is.
 pub(super) async fn tell(node: &Node, now: Timestamp) -> BTreeMap<Did, icn_types::Duration> {
     let peers = node.net.peers().await;
-    let mut round_trips = BTreeMap::new();
-    let mut told = std::mem::take(&mut *lock(&node.trust.peers));
+    let oracle = &node.trust;
+    let judged: Vec<(PeerId, Did, Verdict)> = peers
+        .iter()
+        .filter_map(|peer| peer.did.map(|did| (peer.peer_id, did, oracle.verdict(now, &did))))
+        .collect();
+    let groups = groups(node, &judged);
+    let mut told = std::mem::take(&mut *lock(&oracle.peers));
     told.retain(|peer, _| peers.iter().any(|known| known.peer_id == *peer));
-    for peer in &peers {
-        let Some(did) = peer.did else { continue };
-        if let Some(rtt) = peer.rtt {
-            round_trips.insert(did, as_millis(rtt));
+    let is_on = oracle.is_on();
+    for (peer, did, verdict) in judged {
+        if let Action::Ban { until } = verdict.action {
+            node.net.ban(peer, until);
         }
-        let constraints = node.trust.verdict(now, &did).constraints;
-        let is_usual = !told.contains_key(&peer.peer_id) && constraints == Constraints::default();
-        if is_usual || told.get(&peer.peer_id) == Some(&constraints) {
+        let share = oracle.group(&did).and_then(|group| groups.get(&group).copied());
+        let standing = Standing { trust_ppm: verdict.score_ppm, is_protected: false };
+        let word = Word { constraints: verdict.constraints, share: share.filter(|_| is_on), standing };
+        let is_usual = !is_on && verdict.action <= Action::Warn;
+        if told.get(&peer) == Some(&word) || (is_usual && !told.contains_key(&peer)) {
             continue;
         }
-        node.net.set_constraints(peer.peer_id, &constraints);
-        told.insert(peer.peer_id, constraints);
+        if is_usual {
+            node.net.clear_constraints(peer);
+            told.remove(&peer);
+            continue;
+        }
+        node.net.set_constraints(peer, &word.constraints, word.share);
+        node.net.set_class(peer, verdict.class.as_str());
+        node.net.set_standing(peer, standing);
+        told.insert(peer, word);
     }
-    *lock(&node.trust.peers) = told;
-    round_trips
+    *lock(&oracle.peers) = told;
+    peers.iter().filter_map(|peer| Some((peer.did?, as_millis(peer.rtt?)))).collect()
+}
+
+/// Finds what the peers of each branch get together: as much as the best of them gets alone, or the part of it that is left
+/// where one member let in many.
+fn groups(node: &Node, judged: &[(PeerId, Did, Verdict)]) -> BTreeMap<Did, Share> {
+    let mut groups: BTreeMap<Did, Share> = BTreeMap::new();
+    for (_, did, verdict) in judged {
+        let Some(group) = node.trust.group(did) else { continue };
+        let part_ppm = node.trust.part(did);
+        let part = |value: u32| {
+            u32::try_from(u64::from(value) * u64::from(part_ppm) / 1_000_000).unwrap_or(value).max(1)
+        };
+        let limits = ShareLimits {
+            messages_per_second: part(verdict.constraints.messages_per_second),
+            burst: part(verdict.constraints.burst),
+            streams_max: part(verdict.constraints.streams_max),
+        };
+        let share = Share { group: ShareId::from(group), limits };
+        groups
+            .entry(group)
+            .and_modify(|known| {
+                if known.limits.messages_per_second < limits.messages_per_second {
+                    *known = share;
+                }
+            })
+            .or_insert(share);
+    }
+    groups
 }
 
 fn as_millis(time: Duration) -> icn_types::Duration {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use icn_ledger::Books;
 use icn_trust::{
-    Edge, Group, Outcome, Paths, Rating, Reputation, Snapshot, Subtrees, TrustGraph, reputation,
+    Edge, GROUPS_PER_INTRODUCER, Group, Outcome, Paths, Rating, Reputation, Snapshot, Subtrees, TrustGraph,
+    reputation,
 };
 use icn_types::{Did, JobOutcome, Timestamp, TrustContext};
 
@@ -129,6 +130,22 @@ impl Web {
 
     pub(super) fn reputation_ppm(&self, did: &Did) -> u32 {
         self.reputations.get(did).map_or(0, |reputation| reputation.score_ppm)
+    }
+
+    /// Returns the branch through which somebody came who does not stand for itself.
+    pub(super) fn branch(&self, did: &Did) -> Option<Did> {
+        match self.subtrees.group(did) {
+            Group::Below { branch, .. } => Some(branch),
+            Group::Trusted(_) | Group::Strangers => None,
+        }
+    }
+
+    /// Returns the part of one member's limits that such a branch gets, in parts per million.
+    pub(super) fn part(&self, did: &Did) -> Option<u32> {
+        self.branch(did)?;
+        let groups = self.subtrees.allowance(did).groups.max(1);
+        let part = GROUPS_PER_INTRODUCER.min(groups) * u64::from(icn_types::SCORE_MAX_PPM) / groups;
+        u32::try_from(part).ok()
     }
 
     /// Returns through whom somebody hangs, when it shares its limits with everybody behind the same member.

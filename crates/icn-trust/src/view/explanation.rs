@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use icn_types::Did;
+use icn_types::{Did, TrustContext};
 
 use super::Score;
 use crate::class::TrustClass;
 use crate::flow::{Flow, Limit};
-use crate::graph::Graph;
 use crate::path::Path;
 
 /// How many introductions that limit somebody are named. More: the rest is counted.
@@ -17,7 +16,7 @@ const LIMITS_TOLD_MAX: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The graph that was asked for.
-    pub graph: Graph,
+    pub graph: TrustContext,
     /// The member.
     pub did: Did,
     /// Its score and class.

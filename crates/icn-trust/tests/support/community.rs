@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use icn_trust::{Edge, Graph, TrustGraph};
-use icn_types::{Did, Timestamp};
+use icn_trust::{Edge, TrustGraph};
+use icn_types::{Did, Timestamp, TrustContext};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
@@ -83,7 +83,8 @@ impl Community {
         };
         let (from, to) = (find(from)?, find(to)?);
         for (from, to) in [(from, to), (to, from)] {
-            let edge = Edge { from, to, graph: Graph::General, score_ppm, given: GIVEN, expires: None };
+            let edge =
+                Edge { from, to, graph: TrustContext::General, score_ppm, given: GIVEN, expires: None };
             // Whoever was drawn to know itself, or too many, does not.
             self.graph.set(&edge).ok();
         }

@@ -5,8 +5,8 @@ pub(crate) mod community;
 
 use std::collections::BTreeSet;
 
-use icn_trust::{Edge, Graph, TrustGraph};
-use icn_types::{Did, Timestamp};
+use icn_trust::{Edge, TrustGraph};
+use icn_types::{Did, Timestamp, TrustContext};
 
 pub(crate) use self::community::GIVEN;
 
@@ -27,7 +27,14 @@ pub(crate) fn dids(letters: &str) -> BTreeSet<Did> {
 
 /// An edge in general that never expires.
 pub(crate) fn edge(from: char, to: char, score_ppm: u32) -> Edge {
-    Edge { from: did(from), to: did(to), graph: Graph::General, score_ppm, given: GIVEN, expires: None }
+    Edge {
+        from: did(from),
+        to: did(to),
+        graph: TrustContext::General,
+        score_ppm,
+        given: GIVEN,
+        expires: None,
+    }
 }
 
 /// A graph of edges such as `"ab 0.8, bc 0.5"`, in general.

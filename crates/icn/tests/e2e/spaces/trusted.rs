@@ -58,7 +58,8 @@ fn a_colleagues_word_lifts_a_newcomer_on_every_node_and_its_end_lowers_it_again(
     for number in 0..30 {
         eve.json(&["ledger", "pay", "ada", "0.01 hours", "--memo", &number.to_string()]);
     }
-    let limited: u64 = others.iter().map(|node| node.metric("icn_network_rate_limited_total{kind=\"gossip\"}")).sum();
+    let limited: u64 =
+        others.iter().map(|node| node.metric("network_rate_limited_total{kind=\"gossip\"}")).sum();
     assert!(limited > 0, "nobody held her to her limits");
 
     let begun = Instant::now();
