@@ -3,7 +3,7 @@
 //! A web of signed, fading, revocable introductions is read in three ways ([`Paths`], [`flow_to`] with [`shares`] and
 //! [`Admission`], [`Walk`]), cut into classes ([`TrustClass`]) and turned into limits ([`Policy`]) that the floors below
 //! enforce without knowing why. Beside it stand what members did wrong ([`Standing`]) and how they did their jobs
-//! ([`reputation`]). Every answer comes with what it rests on.
+//! ([`reputation()`]). Every answer comes with what it rests on.
 //!
 //! Nothing here is a score of a person: all readings start from somebody (the sources, the seeds), and a graph without a
 //! viewpoint has no reading. This crate reads no clock, socket, disk or random source and holds no floats: the same

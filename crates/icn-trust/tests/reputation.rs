@@ -68,6 +68,11 @@ fn one_bad_result_resets() {
         ratings.push(rating(50, 'A', outcome));
         assert_eq!((read(&ratings).score_ppm, read(&ratings).consecutive), (0, 0));
         assert_eq!(read(&ratings).last_bad, ratings.last().cloned());
+        assert_eq!(
+            read(&ratings).uncounted,
+            0,
+            "the bad one is told of as such and not among those that add nothing"
+        );
         ratings.extend(row("B", 1, 60));
         assert_eq!(read(&ratings).score_ppm, 50_000, "it starts again");
     }
