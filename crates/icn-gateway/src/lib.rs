@@ -21,7 +21,7 @@
 //! | `GET`, `POST /v1/identities` | a page of [`api::books::OwnIdentity`]; makes one |
 //! | `GET`, `POST /v1/spaces`, `POST /v1/join` | a page of [`api::books::Space`]; founds one; takes up an invitation |
 //! | `GET /v1/spaces/{space}`, `…/members`, `…/witnesses` | [`api::books::Space`], its [`api::books::Member`]s and [`api::books::WitnessSet`] |
-//! | `POST …/invitations`, `…/rules` | [`api::books::Invited`]; writes an [`api::books::Rule`] |
+//! | `POST …/invitations`, `…/rules`, `…/grants` | [`api::books::Invited`]; writes an [`api::books::Rule`]; [`api::books::Granted`] |
 //! | `GET …/balances`, `…/history`, `…/limits`, `…/explain` | [`api::books::Balance`], [`api::books::Movement`], [`api::books::Explanation`] |
 //! | `POST …/pay`; `POST …/request`, `GET …/requests`, `POST …/requests/{ref}/decline` | [`api::books::Order`]; [`api::books::Asked`] |
 //! | `GET`, `POST …/holds` | holds as [`api::books::Order`]; places one |

@@ -127,6 +127,7 @@ fn books() -> Router<Shared> {
         .route("/spaces/{space}/invitations", post(spaces::invite))
         .route("/spaces/{space}/members", get(spaces::members))
         .route("/spaces/{space}/rules", post(spaces::rule))
+        .route("/spaces/{space}/grants", post(spaces::grant))
         .route("/spaces/{space}/witnesses", get(spaces::witnesses))
         .route("/spaces/{space}/balances", get(ledger::balances))
         .route("/spaces/{space}/history", get(ledger::history))

@@ -21,8 +21,8 @@ pub(crate) use self::content::{AddArgs, CatArgs, GetArgs, StatArgs};
 pub(crate) use self::hold::{HoldCaptureArgs, HoldClaimArgs, HoldCommand, HoldListArgs, HoldPlaceArgs};
 pub(crate) use self::job::{CancelArgs, JobCommand, JobRunArgs, ListArgs, LogsArgs, WaitArgs};
 pub(crate) use self::ledger::{
-    AskArgs, BalanceArgs, EntriesArgs, ExplainArgs, ExportArgs, GiveUpArgs, HistoryArgs, LedgerArgs,
-    LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs, WatchArgs,
+    AskArgs, BalanceArgs, EntriesArgs, ExplainArgs, ExportArgs, GiveUpArgs, GrantArgs, HistoryArgs,
+    LedgerArgs, LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs, WatchArgs,
 };
 pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};

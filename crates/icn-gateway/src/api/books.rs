@@ -30,7 +30,10 @@ pub use self::order::{
     AskRequest, AskStatus, Asked, HoldRequest, Order, OrderKind, OrderStatus, OrderStep, OrderTurn,
     PayRequest, TurnRequest,
 };
-pub use self::rule::{CreditRules, FinalityLevel, FinalityTier, Rule, RuleRequest, SpaceRules, Written};
+pub use self::rule::{
+    CreditRules, FinalityLevel, FinalityTier, Grant, GrantRequest, Granted, Rule, RuleRequest, SpaceRules,
+    Written,
+};
 pub use self::space::{
     Currency, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
     OwnMember, Party, Space, SpaceState, WitnessSet,
@@ -67,6 +70,9 @@ pub trait Books: Send + Sync + 'static {
     async fn members(&self, space: &str, part: Listing) -> Result<Page<Member>, Problem>;
     /// Writes a rule act. Stewards only.
     async fn rule(&self, space: &str, request: RuleRequest) -> Result<Written, Problem>;
+    /// Grants credit lines as the policies of the currencies suggest them now, where they are higher than those that stand.
+    /// Stewards only.
+    async fn grant(&self, space: &str, request: GrantRequest) -> Result<Granted, Problem>;
     /// Shows the witness set that counts now.
     async fn witnesses(&self, space: &str) -> Result<WitnessSet, Problem>;
 

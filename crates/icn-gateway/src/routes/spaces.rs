@@ -9,8 +9,8 @@ use icn_types::Page;
 use super::listing::{Asked, ListQuery, listing};
 use super::{Created, Shared, SpacePath, created, json, space_of};
 use crate::api::books::{
-    Invited, JoinRequest, Member, NewIdentity, NewInvitation, NewSpace, OwnIdentity, RuleRequest, Space,
-    WitnessSet, Written,
+    GrantRequest, Granted, Invited, JoinRequest, Member, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
+    RuleRequest, Space, WitnessSet, Written,
 };
 use crate::problem::Answer;
 
@@ -68,6 +68,14 @@ pub(super) async fn rule(
     request: Body<RuleRequest>,
 ) -> Answer<(StatusCode, Json<Written>)> {
     created(shared.books()?.rule(&space_of(space)?, request?.0).await?)
+}
+
+pub(super) async fn grant(
+    State(shared): State<Shared>,
+    space: SpacePath,
+    request: Body<GrantRequest>,
+) -> Created<Granted> {
+    created(shared.books()?.grant(&space_of(space)?, request?.0).await?)
 }
 
 pub(super) async fn witnesses(State(shared): State<Shared>, space: SpacePath) -> Answer<Json<WitnessSet>> {

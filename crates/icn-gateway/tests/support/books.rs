@@ -47,6 +47,9 @@ impl Books for FakeBooks {
     async fn members(&self, space: &str, listing: Listing) -> Got<Page<Member>> {
         Err(called("members", space, part(&listing)))
     }
+    async fn grant(&self, space: &str, request: GrantRequest) -> Got<Granted> {
+        Err(called("grant", space, json!(request)))
+    }
     async fn rule(&self, space: &str, request: RuleRequest) -> Got<Written> {
         Err(called("rule", space, json!(request.act)))
     }

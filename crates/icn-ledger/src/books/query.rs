@@ -149,6 +149,19 @@ impl Books {
         self.state.sets_used.contains(&set)
     }
 
+    /// Returns the highest number that a line of the account has; 0 where none was granted.
+    #[must_use]
+    pub fn line_number(&self, account: &Did, currency: &str) -> u64 {
+        let (Some(account), Some(currency)) =
+            (self.state.by_did.get(account), self.state.by_code.get(currency))
+        else {
+            return 0;
+        };
+        let view = self.everything();
+        let lens = Lens { state: &self.state, view: &view, own: &[], own_id: [0; 32] };
+        lens.line_number(*account, *currency)
+    }
+
     /// Lists the treasuries.
     #[must_use]
     pub fn treasuries(&self) -> Vec<TreasuryView> {

@@ -10,6 +10,7 @@ mod elsewhere;
 mod export;
 mod find;
 mod follow;
+mod grants;
 mod identities;
 mod invitations;
 mod members;
@@ -29,9 +30,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
     AskRequest, Asked, Balance, Books, DebtClaim, EntryStream, EntryView, Explain, Explanation, Export, Fork,
-    HoldRequest, Invited, JoinRequest, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity,
-    NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined,
-    RuleRequest, Seal, Space, TurnRequest, WitnessSet, Written,
+    GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerVerdict, Listing, Member, Misbehaviour,
+    Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest,
+    PrepareRequest, Quarantined, RuleRequest, Seal, Space, TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -77,6 +78,10 @@ impl Books for BooksFace {
 
     async fn rule(&self, space: &str, request: RuleRequest) -> Result<Written, Problem> {
         self.set_rule(space, request).await
+    }
+
+    async fn grant(&self, space: &str, request: GrantRequest) -> Result<Granted, Problem> {
+        self.grant_lines(space, request).await
     }
 
     async fn witnesses(&self, space: &str) -> Result<WitnessSet, Problem> {

@@ -1,11 +1,12 @@
 //! What the books of one space say of trust, read from where this node stands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use icn_ledger::Books;
 use icn_trust::{
     Edge, GROUPS_PER_INTRODUCER, Group, Outcome, Paths, Rating, Reputation, Snapshot, Subtrees, TrustGraph,
-    reputation,
+    reputation, shares,
 };
 use icn_types::{Did, JobOutcome, Timestamp, TrustContext};
 
@@ -31,6 +32,9 @@ pub(crate) struct Web {
     pub(crate) ratings: Vec<Rating>,
     /// Who signed two entries at one place, and was not forgiven by a steward.
     forked: BTreeSet<Did>,
+    /// The share of one flow of trust in money from the stewards that each member gets, once somebody asked for it.
+    credit: OnceLock<BTreeMap<Did, u64>>,
+    stewards: BTreeSet<Did>,
     readings: BTreeMap<TrustContext, Reading>,
     reputations: BTreeMap<Did, Reputation>,
 }
@@ -78,6 +82,8 @@ impl Web {
                 .filter(|fork| books.is_forked(&fork.author))
                 .map(|fork| fork.author)
                 .collect(),
+            credit: OnceLock::new(),
+            stewards: books.stewards().into_iter().collect(),
             readings,
             reputations: BTreeMap::new(),
         };
@@ -114,6 +120,25 @@ impl Web {
             return icn_types::SCORE_MAX_PPM;
         }
         self.readings.get(&context).map_or(0, |reading| reading.paths.score(&reading.snapshot, did))
+    }
+
+    /// Returns the share of one flow of trust in money from the stewards that reaches a member, in parts per million. All
+    /// members behind some introductions get together no more than those carry.
+    pub(crate) fn credit_ppm(&self, did: &Did) -> u32 {
+        if self.stewards.contains(did) {
+            return icn_types::SCORE_MAX_PPM;
+        }
+        let given = self.credit.get_or_init(|| {
+            let Some(reading) = self.readings.get(&TrustContext::Ledger) else { return BTreeMap::new() };
+            let full = u64::from(icn_types::SCORE_MAX_PPM);
+            // A steward hands out as much as there are members; what bounds the flow is what introductions carry.
+            let all = full.saturating_mul(self.members.len() as u64);
+            let seeds = self.stewards.iter().map(|did| (*did, all)).collect();
+            let others = self.members.difference(&self.stewards);
+            let demands = others.map(|did| (*did, full)).collect();
+            shares(&reading.snapshot, &seeds, &demands, |edge| u64::from(edge.score_ppm)).given
+        });
+        given.get(did).and_then(|share| u32::try_from(*share).ok()).unwrap_or(0)
     }
 
     /// Lists everybody of whom something is known.

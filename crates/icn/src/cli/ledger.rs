@@ -41,6 +41,7 @@ pub(crate) enum LedgerCommand {
     #[command(subcommand)]
     Hold(HoldCommand),
     Limits(LimitsArgs),
+    Grant(GrantArgs),
     Freeze(FreezeArgs),
     Unfreeze(UnfreezeArgs),
     Explain(ExplainArgs),
@@ -69,6 +70,33 @@ pub(crate) enum LedgerCommand {
     #[command(after_long_help = "Examples:\n  icn ledger verify\n  icn ledger verify --json | jq -r .digest")]
     Verify,
     Export(ExportArgs),
+}
+
+/// Raise credit lines to what the currency's policy suggests by now. Stewards only
+///
+/// The policy counts what a member received from distinct others, how long it is a member, and the trust that flows to it from the
+/// stewards. Lines that are higher already stay.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn ledger grant --dry-run
+  icn ledger grant bob
+  icn ledger grant --currency hours --json | jq -r '.grants[].account.nickname'")]
+pub(crate) struct GrantArgs {
+    /// Only this member's: a nickname or a DID [default: everybody's]
+    #[arg(value_name = "ACCOUNT")]
+    pub(crate) account: Option<String>,
+
+    /// Only in this currency
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
+
+    /// Show what would be granted, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArg,
 }
 
 /// Names an account.

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod grant;
 mod order;
 mod watch;
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::Hold(HoldCommand::Capture(args)) => order::capture(context, books, args).await,
         LedgerCommand::Hold(HoldCommand::Release(args)) => order::release(context, books, args.release).await,
         LedgerCommand::Hold(HoldCommand::Claim(args)) => order::claim(context, books, args).await,
+        LedgerCommand::Grant(args) => grant::grant(context, books, args).await,
         LedgerCommand::Freeze(args) => {
             let act = Rule::Freeze { account: args.account, reason: args.reason };
             write_rule(context, books, act, None, "frozen").await

@@ -22,11 +22,11 @@ pub(crate) struct FakeBooks {
     pub(crate) patience: Mutex<u32>,
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_795_167_000_000 + seconds * 1_000)
 }
 
-fn party(number: u8) -> Party {
+pub(super) fn party(number: u8) -> Party {
     let nickname = [None, Some("ada"), Some("bob"), None].get(usize::from(number)).copied().flatten();
     Party { did: did(number), nickname: nickname.map(str::to_owned) }
 }
@@ -127,7 +127,7 @@ impl FakeBooks {
     }
 
     /// Notes a question about a space, and checks that the space exists.
-    fn note_in(&self, space: &str, route: &str, with: Value) -> Result<(), Problem> {
+    pub(super) fn note_in(&self, space: &str, route: &str, with: Value) -> Result<(), Problem> {
         self.note(route, with);
         find_space(space, self.known()).map(drop)
     }
@@ -273,6 +273,18 @@ impl Books for FakeBooks {
         let all =
             vec![member(1, Some("node"), None), member(2, None, None), member(3, None, Some("key stolen"))];
         Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn grant(&self, space: &str, request: GrantRequest) -> Result<Granted, Problem> {
+        self.note_in(space, "grant", json!(request))?;
+        let grants = vec![Grant {
+            account: party(2),
+            before: hours(2_000),
+            after: hours(3_500),
+            trust_ppm: 750_000,
+            why: "20.00 to start with; trust of 0.75 flows from the stewards".to_owned(),
+        }];
+        Ok(Granted { grants, entry: Some(order_id()).filter(|_| !request.dry_run) })
     }
 
     async fn rule(&self, space: &str, request: RuleRequest) -> Result<Written, Problem> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 pub(crate) mod books;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -326,7 +327,7 @@ impl Served {
         let node = Arc::new(FakeNode::new(script));
         let mut served = icn_gateway::Api::new(node.clone(), TOKEN.to_owned());
         if let Some(books) = books {
-            served = served.with_books(books);
+            served = served.with_books(books.clone()).with_trust(books);
         }
         runtime.spawn(served.serve(listener, std::future::pending()));
         Self { node, folder: tempfile::tempdir().unwrap(), api, _runtime: runtime }

@@ -5,7 +5,7 @@ use std::fmt;
 use icn_types::{Cid, Did};
 use serde::{Deserialize, Serialize};
 
-use super::Amount;
+use super::{Amount, Party};
 
 /// How credit lines of a currency are measured, in whole units of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +175,47 @@ pub struct Written {
     pub note: Option<String>,
     /// For a lowered line: the most that may be spent beyond it by those who have not seen it yet.
     pub overrun: Option<Amount>,
+}
+
+/// Whose credit lines are to be granted as the policies suggest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrantRequest {
+    /// Only this member's.
+    pub account: Option<String>,
+    /// Only in this currency.
+    pub currency: Option<String>,
+    /// Shows what would be granted, and writes nothing.
+    pub dry_run: bool,
+    /// Who grants: a steward.
+    #[serde(rename = "as")]
+    pub identity: Option<String>,
+    /// A word of the client's choice: a second request with it is the first one again.
+    pub key: Option<String>,
+}
+
+/// A line that was raised, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Whose.
+    pub account: Party,
+    /// The line that stood.
+    pub before: Amount,
+    /// The line that the policy suggests.
+    pub after: Amount,
+    /// The trust that counted.
+    pub trust_ppm: u32,
+    /// How it came about.
+    pub why: String,
+}
+
+/// Lines that were raised, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// At most 256 of them; ask again for more.
+    pub grants: Vec<Grant>,
+    /// The entry that grants them; none when nothing was written.
+    pub entry: Option<Cid>,
 }
 
 impl FinalityLevel {

@@ -3,11 +3,11 @@
 use icn_gateway::api::Problem;
 use icn_gateway::api::books::{Balance, Explain, Explanation, Listing, Movement, OrderKind, Way};
 use icn_ledger::replica::Replica;
-use icn_ledger::{Books, OrderView, Reason, recommended_line};
+use icn_ledger::{Books, OrderView, Reason};
 use icn_types::{Did, Page, Timestamp};
 
 use super::words::Words;
-use super::{BooksFace, convert, members, read};
+use super::{BooksFace, convert, grants, members, read};
 
 impl BooksFace {
     pub(super) async fn list_balances(&self, space: &str, part: &Listing) -> Result<Page<Balance>, Problem> {
@@ -77,9 +77,10 @@ impl BooksFace {
         let codes = words.chosen(part.currency.as_deref())?;
         let page = Page::cut(codes.into_iter(), part.offset, part.limit);
         let since = members::since(&replica, space.root, &account);
+        let trust_ppm = self.credit_trust(&space, &account);
         let show = |code: &String| {
             let mut explanation = explain(replica.books(), &words, account, code, None);
-            recommend(&mut explanation, replica.books(), &words, now, (account, since), code);
+            recommend(&mut explanation, replica.books(), &words, now, (account, since), code, trust_ppm);
             explanation
         };
         let items = page.items.iter().map(show).collect();
@@ -109,8 +110,9 @@ impl BooksFace {
             None => (words.one(question.currency.as_deref())?, None),
         };
         let since = members::since(&replica, space.root, &account);
+        let trust_ppm = self.credit_trust(&space, &account);
         let mut explanation = explain(replica.books(), &words, account, &code, requested);
-        recommend(&mut explanation, replica.books(), &words, now, (account, since), &code);
+        recommend(&mut explanation, replica.books(), &words, now, (account, since), &code, trust_ppm);
         Ok(explanation)
     }
 }
@@ -230,18 +232,17 @@ fn recommend(
     now: Timestamp,
     (account, since): (Did, Timestamp),
     code: &str,
+    trust_ppm: u32,
 ) {
-    let Some(currency) = books.currency(code) else { return };
-    if !books.is_member(&account) {
+    let Some((line, why)) = grants::recommended(books, &account, code, (now, since), trust_ppm) else {
         return;
-    }
-    let received = books.net_received(&account, code);
-    // Nobody's trust is known to the books: the line is what it would be without any.
-    let (line, why) = recommended_line(&currency.policy, currency.decimals, 0, &received, now.since(since));
+    };
     explanation.recommended = Some(words.amount(line, code));
     if line > explanation.line.smallest {
         let text = words.amount(line, code).text;
-        let hint = format!("a steward grants the line of {text} that the policy suggests by now");
+        let hint = format!(
+            "a steward grants the line of {text} that the policy suggests by now: `icn ledger grant`"
+        );
         explanation.would_raise.insert(0, hint);
     }
     let more = why.would_raise().into_iter().map(|hint| format!("for a higher suggested line, {hint}"));
