@@ -30,6 +30,7 @@
 //! | `GET …/events` | one [`api::books::EntryView`] a line (NDJSON) for each entry from now on, and again once it is certified |
 //! | `GET …/forks`, `…/claims`, `…/quarantine`, `…/misbehaviour`, `…/seals` | what shows that the books are right |
 //! | `GET …/verify`, `…/export?format=` | [`api::books::LedgerVerdict`]; the books for other programs |
+//! | `GET …/health`, `…/statement?month=&format=` | [`api::books::LedgerHealth`]; a statement of account |
 //! | `GET /v1/backup` | a tar archive of keystore and data |
 //!
 //! Errors are RFC 9457 problem bodies with a stable `code`.

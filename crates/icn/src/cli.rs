@@ -5,6 +5,7 @@ mod hold;
 mod job;
 mod ledger;
 mod node;
+mod overview;
 mod receipt;
 mod scope;
 mod simulate;
@@ -24,6 +25,7 @@ pub(crate) use self::ledger::{
     LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs, WatchArgs,
 };
 pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
+pub(crate) use self::overview::{HealthArgs, StatementArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
 pub(crate) use self::scope::{PageArgs, ScopeArgs};
 pub(crate) use self::simulate::SimulateArgs;

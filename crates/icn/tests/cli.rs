@@ -73,6 +73,8 @@ const COMMANDS: [&str; 79] = [
     "ledger seals",
     "ledger verify",
     "ledger export",
+    "ledger statement",
+    "ledger health",
     "receipt",
     "receipt show",
     "receipt verify",
