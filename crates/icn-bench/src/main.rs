@@ -5,6 +5,7 @@
 
 mod books;
 mod content;
+mod economy;
 mod idle;
 mod jobs;
 mod messages;
@@ -79,7 +80,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 16] = [
+const SECTIONS: [Part; 17] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -91,6 +92,7 @@ const SECTIONS: [Part; 16] = [
     Part::within("foreign", books::foreign),
     Part::within("reconcile", books::reconcile),
     Part::within("books-start", books::start),
+    Part::within("economy", economy::measure),
     Part::processes("books-mesh", books::propagated),
     Part::processes("books-witnessed", books::certified),
     Part::processes("files", transfer::measure),

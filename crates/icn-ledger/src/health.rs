@@ -19,6 +19,7 @@ use icn_types::{Did, Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::facts::{AccountFacts, Attempt, HealthFacts, Movement};
+pub use self::money::gini;
 pub use self::rule::SignCode;
 use self::rule::{LONG_DAYS, RULES, Rule, SHORT_DAYS, Worse};
 use self::window::Window;

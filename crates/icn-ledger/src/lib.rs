@@ -41,10 +41,10 @@ pub use crate::demurrage::{Demurrage, PERIODS_MAX};
 pub use crate::error::{InvitationError, PostError};
 pub use crate::export::{Export, ExportError, ExportRow, from_cell};
 pub use crate::health::{
-    AccountFacts, Attempt, Figure, Health, HealthFacts, Level, Movement, Sign, SignCode, WHO_MAX,
+    AccountFacts, Attempt, Figure, Health, HealthFacts, Level, Movement, Sign, SignCode, WHO_MAX, gini,
 };
 pub use crate::invitation::{INVITATION_SIGNATURE, Invitation, InvitationTerms};
-pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, recommended_line};
+pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, covers, recommended_line};
 pub use crate::misbehaviour::{Evidence, Misbehaviour, Offence, OffenceCounts, Violation};
 pub use crate::money::{Money, MoneyError, format_amount, parse_amount, split};
 pub use crate::policy::{CreditPolicy, Finality, SpacePolicy, Tier};

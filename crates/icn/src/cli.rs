@@ -28,7 +28,7 @@ pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitAr
 pub(crate) use self::overview::{HealthArgs, StatementArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
 pub(crate) use self::scope::{PageArgs, ScopeArgs};
-pub(crate) use self::simulate::SimulateArgs;
+pub(crate) use self::simulate::{EconomyArgs, SimulateArgs, SimulateCommand};
 pub(crate) use self::space::{
     SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs, SpaceJoinArgs,
     SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,

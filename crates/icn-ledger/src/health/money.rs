@@ -226,7 +226,8 @@ impl Subject<'_> {
 }
 
 /// Computes the Gini coefficient of amounts above zero in rising order, in parts per million: 0 where all are equal.
-pub(super) fn gini(rising: &[i64]) -> u64 {
+#[must_use]
+pub fn gini(rising: &[i64]) -> u64 {
     let n = rising.len() as i128;
     let sum: i128 = rising.iter().map(|amount| i128::from(*amount)).sum();
     // Σ (2i − n − 1) · x, with i from 1, over n · Σ x.
