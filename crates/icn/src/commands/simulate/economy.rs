@@ -136,9 +136,12 @@ fn claim_row(judged: &Judged) -> Vec<Cell> {
 /// Tells whether a measure is a share, which people read in hundredths.
 const fn is_share(measure: Measure) -> bool {
     match measure {
-        Measure::Payments | Measure::Volume | Measure::Turnover | Measure::NewcomerTake | Measure::Gini => {
-            false
-        }
+        Measure::Payments
+        | Measure::Volume
+        | Measure::Turnover
+        | Measure::NewcomerTake
+        | Measure::Gini
+        | Measure::GiniAll => false,
         Measure::Refused
         | Measure::Defaults
         | Measure::Lost
