@@ -52,7 +52,7 @@ def claims(report):
             axis.plot(expects["change"], place, "x", color="black", ms=6)
     axis.set_yticks(range(len(judged)), [one["claim"]["text"] for one in reversed(judged)], fontsize=7)
     axis.axvline(0, color="grey", lw=1)
-    axis.set_xlabel("change beside the other scenario (cross: claimed; green: reproduced, amber: in part, red: refuted)")
+    axis.set_xlabel("change (cross: claimed; green: reproduced, amber: in part, red: refuted)", fontsize=7)
     return figure
 
 

@@ -3,7 +3,8 @@
 //! The seeds ran each scenario once (seed 42) and do not define their figures. A claimed level is *reproduced* when it lies in
 //! the 95 % interval of the mean, and holds *in part* when it lies where nineteen of twenty single runs do. A claimed
 //! change is *reproduced* when, compared seed by seed, its direction is beyond doubt and its mean is between half and
-//! twice the claimed size, and holds *in part* when only the direction does. Everything else is *refuted*.
+//! twice the claimed size, and holds *in part* when its direction is beyond doubt and its mean is at least a tenth of the
+//! claimed size. Everything else is *refuted*.
 
 use serde::Serialize;
 
@@ -377,19 +378,18 @@ pub fn judge(runs: &[Runs]) -> Vec<Judged> {
         .collect()
 }
 
-fn verdict(expects: Expectation, found: &Estimate) -> Verdict {
+pub(super) fn verdict(expects: Expectation, found: &Estimate) -> Verdict {
     let holds = |holds: bool| if holds { Verdict::Reproduced } else { Verdict::Refuted };
     match expects {
         Expectation::Level(value) if (found.low..=found.high).contains(&value) => Verdict::Reproduced,
         Expectation::Level(value) if (found.run_low..=found.run_high).contains(&value) => Verdict::InPart,
         Expectation::Level(_) => Verdict::Refuted,
-        Expectation::Change(value) => {
-            match (f64::from(found.sign()) * value > 0.0, (0.5..=2.0).contains(&(found.mean / value))) {
-                (true, true) => Verdict::Reproduced,
-                (true, false) => Verdict::InPart,
-                (false, _) => Verdict::Refuted,
-            }
-        }
+        Expectation::Change(value) if f64::from(found.sign()) * value <= 0.0 => Verdict::Refuted,
+        Expectation::Change(value) => match found.mean / value {
+            0.5..=2.0 => Verdict::Reproduced,
+            0.1.. => Verdict::InPart,
+            _ => Verdict::Refuted,
+        },
         Expectation::Unchanged(within) => holds(found.low >= -within && found.high <= within),
         Expectation::Higher => holds(found.sign() > 0),
         Expectation::Lower => holds(found.sign() < 0),

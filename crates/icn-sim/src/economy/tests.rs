@@ -131,6 +131,35 @@ fn a_claim_is_judged_by_the_interval() {
 }
 
 #[test]
+fn a_change_is_judged_by_direction_and_size() {
+    let found = |mean: f64, half: f64| Estimate {
+        mean,
+        low: mean - half,
+        high: mean + half,
+        run_low: mean - 1.0,
+        run_high: mean + 1.0,
+    };
+    let check = |expects, mean, half, verdict| {
+        assert_eq!(super::claims::verdict(expects, &found(mean, half)), verdict, "{expects:?} {mean}");
+    };
+    let change = Expectation::Change(-0.2);
+    check(change, -0.21, 0.05, Verdict::Reproduced);
+    check(change, -0.11, 0.05, Verdict::Reproduced);
+    check(change, -0.41, 0.05, Verdict::InPart);
+    check(change, -0.05, 0.01, Verdict::InPart);
+    check(change, -0.01, 0.001, Verdict::Refuted);
+    check(change, -0.2, 0.3, Verdict::Refuted);
+    check(change, 0.2, 0.01, Verdict::Refuted);
+    check(Expectation::Level(3.0), 3.1, 0.2, Verdict::Reproduced);
+    check(Expectation::Level(3.0), 3.5, 0.2, Verdict::InPart);
+    check(Expectation::Level(3.0), 5.0, 0.2, Verdict::Refuted);
+    check(Expectation::Unchanged(0.05), 0.01, 0.03, Verdict::Reproduced);
+    check(Expectation::Unchanged(0.05), 0.03, 0.03, Verdict::Refuted);
+    check(Expectation::Lower, -0.1, 0.2, Verdict::Refuted);
+    check(Expectation::Higher, 0.1, 0.05, Verdict::Reproduced);
+}
+
+#[test]
 fn estimates_are_means_with_intervals() {
     let estimate = Estimate::of(&[1.0, 2.0, 3.0, 4.0]);
     assert!((estimate.mean - 2.5).abs() < 1e-12);
