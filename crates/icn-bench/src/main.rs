@@ -5,6 +5,7 @@
 
 mod books;
 mod content;
+mod economy;
 mod idle;
 mod jobs;
 mod messages;
@@ -80,7 +81,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 18] = [
+const SECTIONS: [Part; 19] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -92,6 +93,7 @@ const SECTIONS: [Part; 18] = [
     Part::within("foreign", books::foreign),
     Part::within("reconcile", books::reconcile),
     Part::within("books-start", books::start),
+    Part::within("economy", economy::measure),
     Part::processes("books-mesh", books::propagated),
     Part::processes("books-witnessed", books::certified),
     Part::within("trust", trust::measure),

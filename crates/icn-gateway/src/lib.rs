@@ -33,6 +33,7 @@
 //! | `GET`, `POST …/trust`, `GET …/trust/path` | [`api::trust::Edge`]; says how far somebody is trusted; [`api::trust::Answer`] |
 //! | `GET /v1/offenders`, `POST /v1/offenders/{did}/forgive` | [`api::trust::Offender`]s; forgives one |
 //! | `GET …/reputation`, `…/reputation/{executor}` | [`api::trust::Reputation`] |
+//! | `GET …/health`, `…/statement?month=&format=` | [`api::books::LedgerHealth`]; a statement of account |
 //! | `GET /v1/backup` | a tar archive of keystore and data |
 //!
 //! Errors are RFC 9457 problem bodies with a stable `code`.

@@ -5,6 +5,7 @@ mod jobs;
 mod ledger;
 mod listing;
 mod node;
+mod overview;
 mod receipts;
 mod spaces;
 mod trust;
@@ -177,6 +178,8 @@ fn audits() -> Router<Shared> {
         .route("/join", post(spaces::join))
         .route("/spaces/{space}/verify", get(ledger::verify))
         .route("/spaces/{space}/export", get(ledger::export))
+        .route("/spaces/{space}/health", get(overview::health))
+        .route("/spaces/{space}/statement", get(overview::statement))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
 }
 

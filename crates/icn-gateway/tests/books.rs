@@ -78,6 +78,8 @@ async fn each_route_asks_for_what_it_says() {
     for plain in ["witnesses", "verify"] {
         check("GET", &format!("/v1/spaces/x/{plain}"), json!(null), &format!("{plain} x null")).await;
     }
+    check("GET", "/v1/spaces/x/health", json!(null), "health x null").await;
+    check("GET", "/v1/spaces/x/health?currency=hours", json!(null), r#"health x "hours""#).await;
     let explain = "/v1/spaces/x/explain?account=bob&amount=5%20hours";
     check("GET", explain, json!(null), r#"explain x ["bob",null,"5 hours"]"#).await;
     check("POST", "/v1/spaces/x/request", json!({ "of": "bob", "amount": "1" }), r#"ask x "bob""#).await;
@@ -119,6 +121,9 @@ async fn what_is_wrong_never_reaches_the_books() {
     check("GET", "/v1/spaces/x/history?limit=0", "", 422, "bad-limit").await;
     check("GET", "/v1/spaces/x/history?since=1", "", 400, "query-unreadable").await;
     check("GET", "/v1/spaces/x/export?format=pdf", "", 400, "query-unreadable").await;
+    check("GET", "/v1/spaces/x/statement?format=hledger", "", 400, "query-unreadable").await;
+    check("GET", "/v1/spaces/x/statement?year=2026", "", 400, "query-unreadable").await;
+    check("GET", "/v1/spaces/x/health?account=bob", "", 400, "query-unreadable").await;
     check("POST", "/v1/spaces/x/pay", r#"{"to":"bob","sum":"5"}"#, 422, "json-wrong").await;
     check("POST", "/v1/spaces/x/rules", r#"{"act":{"found":{}}}"#, 422, "json-wrong").await;
     check("POST", "/v1/spaces/x/orders/bafy/void", "", 404, "no-such-route").await;
@@ -165,6 +170,20 @@ async fn bytes_keep_their_types() {
         assert_eq!(response.headers()["content-type"], content_type);
         assert_eq!(bytes(response).await, format!("x {format} Some(\"bob\")"));
     }
+    for (format, content_type) in [
+        ("text", "text/plain; charset=utf-8"),
+        ("csv", "text/csv; charset=utf-8"),
+        ("json", "application/json"),
+    ] {
+        let query = "account=b%20b&as=till&currency=hours&from=2026-11-01&to=2026-11-30&month=2026-11";
+        let response =
+            send(api(), "GET", &format!("/v1/spaces/x/statement?{query}&format={format}"), "").await;
+        assert_eq!(response.headers()["content-type"], content_type);
+        let expected = format!(r#"x ["b b","till","hours","2026-11-01","2026-11-30","2026-11","{format}"]"#);
+        assert_eq!(bytes(response).await, expected);
+    }
+    let plain = send(api(), "GET", "/v1/spaces/x/statement", "").await;
+    assert_eq!(bytes(plain).await, r#"x [null,null,null,null,null,null,"text"]"#);
     let request = json!({ "author": did(), "acts": [{ "accept": {} }] });
     let prepared = send(api(), "POST", "/v1/spaces/x/entries/prepare", request.to_string()).await;
     assert_eq!(prepared.headers()["content-type"], "application/octet-stream");

@@ -9,6 +9,7 @@ mod commit;
 mod digest;
 mod explain;
 mod facts;
+mod flows;
 mod judge;
 mod judge_money;
 mod judge_rules;

@@ -90,7 +90,9 @@ impl Export<'_> {
     }
 }
 
+pub(crate) use hledger::is_mark;
 pub use sheet::from_cell;
+pub(crate) use sheet::to_cell;
 
 #[cfg(test)]
 mod tests;

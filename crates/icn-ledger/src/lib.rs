@@ -14,12 +14,14 @@ mod certificate;
 mod demurrage;
 mod error;
 mod export;
+mod health;
 mod invitation;
 mod lines;
 mod misbehaviour;
 mod money;
 mod policy;
 pub mod replica;
+mod statement;
 mod witness;
 
 pub use crate::act::{
@@ -38,11 +40,15 @@ pub use crate::certificate::{
 pub use crate::demurrage::{Demurrage, PERIODS_MAX};
 pub use crate::error::{InvitationError, PostError};
 pub use crate::export::{Export, ExportError, ExportRow, from_cell};
+pub use crate::health::{
+    AccountFacts, Attempt, Figure, Health, HealthFacts, Level, Movement, Sign, SignCode, WHO_MAX, gini,
+};
 pub use crate::invitation::{INVITATION_SIGNATURE, Invitation, InvitationTerms};
-pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, recommended_line};
+pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, covers, recommended_line};
 pub use crate::misbehaviour::{Evidence, Misbehaviour, Offence, OffenceCounts, Violation};
 pub use crate::money::{Money, MoneyError, format_amount, parse_amount, split};
 pub use crate::policy::{CreditPolicy, Finality, SpacePolicy, Tier};
+pub use crate::statement::{Period, PeriodError, Statement, StatementItem, StatementLine, StatementOf};
 pub use crate::witness::{
     Candidate, Counted, Era, Handover, Memory, Refusal, SEAL_SKEW_MAX, Standing, Tally, VoteRecord, Witness,
     WitnessEffect, WitnessSet, WitnessView, merges_needed,

@@ -120,6 +120,13 @@ pub fn recommended_line(
     (explanation.line, explanation)
 }
 
+/// Tells whether an account may spend an amount: its balance stays at or above the line below zero. This is the rule by
+/// which every payment and hold is judged.
+#[must_use]
+pub const fn covers(balance: i128, line: i64, amount: i64) -> bool {
+    amount as i128 <= balance + line as i128
+}
+
 struct Volume {
     cleared: i128,
     counted: u64,

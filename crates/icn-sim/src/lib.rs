@@ -10,12 +10,16 @@
 //!
 //! What jobs cost moves in a small model of the ledger, which is one book for all nodes.
 //!
+//! Beside it, [`economy`] runs the policy of common books over agents: many seeds on as many threads as there are cores, each
+//! run in one.
+//!
 //! It never decides anything for a machine, reads no clock and opens no socket or file.
 
 mod cheat;
 mod check;
 mod config;
 mod disk;
+pub mod economy;
 mod guest;
 mod inbox;
 mod job;

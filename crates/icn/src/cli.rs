@@ -5,6 +5,7 @@ mod hold;
 mod job;
 mod ledger;
 mod node;
+mod overview;
 mod receipt;
 mod scope;
 mod simulate;
@@ -25,9 +26,10 @@ pub(crate) use self::ledger::{
     LedgerArgs, LedgerCommand, LimitsArgs, OpenListArgs, PayArgs, TurnArgs, WatchArgs,
 };
 pub(crate) use self::node::{BackupArgs, IdCommand, IdNewArgs, IdShowArgs, InitArgs, NodeArgs, RestoreArgs};
+pub(crate) use self::overview::{HealthArgs, StatementArgs};
 pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
 pub(crate) use self::scope::{PageArgs, ScopeArgs};
-pub(crate) use self::simulate::SimulateArgs;
+pub(crate) use self::simulate::{EconomyArgs, SimulateArgs, SimulateCommand};
 pub(crate) use self::space::{
     SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs, SpaceJoinArgs,
     SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,

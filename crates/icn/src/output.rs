@@ -220,6 +220,18 @@ impl Output {
         format!("{} {}", self.paint(Stream::Stderr, Style::Red, "error:"), error.story())
     }
 
+    /// Starts a bar on stderr that counts things, or one that shows nothing when nobody watches.
+    pub(crate) fn counter(&self, label: &str, total: u64) -> ProgressBar {
+        if !self.live {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(total);
+        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(clean(label));
+        bar
+    }
+
     /// Starts a progress bar on stderr, or one that shows nothing when nobody watches.
     pub(crate) fn progress(&self, label: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.live {

@@ -80,6 +80,8 @@ fn what_people_see() {
         ("ledger_misbehaviour", "ledger misbehaviour"),
         ("ledger_seals", "ledger seals"),
         ("ledger_verify", "ledger verify"),
+        ("ledger_health", "ledger health"),
+        ("ledger_health_all", "ledger health --all"),
     ] {
         insta::assert_snapshot!(name, shown(line, &served.icn(line)));
     }
@@ -312,6 +314,36 @@ fn books_that_are_wrong_fail() {
         assert!(stdout(&wrong).contains(expected), "{expected}: {}", stdout(&wrong));
     }
     assert_eq!(code(&served.icn("ledger verify --space Broken --json")), 1);
+}
+
+#[test]
+fn statements_are_of_an_account_and_a_period() {
+    let (served, books) = Served::with_spaces(&["Bakery"]);
+    assert_eq!(stdout(&served.icn("ledger statement bob --month 2026-11")), "the statement as text\n");
+    let asked = books.last("statement");
+    assert_eq!(
+        (&asked["account"], &asked["month"], &asked["from"]),
+        (&json!("bob"), &json!("2026-11"), &json!(null))
+    );
+    assert_eq!(stdout(&served.icn("ledger statement --json")), "the statement as json\n");
+    let line = "ledger statement --as till --currency hours --from 2026-01-01 --to 2026-12-31 --format csv -o till.csv";
+    assert_eq!(code(&served.icn(line)), 0);
+    let asked = books.last("statement");
+    assert_eq!(
+        (&asked["as"], &asked["to"], &asked["format"]),
+        (&json!("till"), &json!("2026-12-31"), &json!("csv"))
+    );
+    let written = std::fs::read_to_string(served.path().join("till.csv")).unwrap();
+    assert_eq!(written, "the statement as csv\n");
+    assert_eq!(code(&served.icn("ledger statement --month 2026-11 --to 2026-11-30")), 2);
+}
+
+#[test]
+fn an_alarm_is_a_failure_for_scripts() {
+    let (served, books) = Served::with_spaces(&["Bakery"]);
+    let output = served.icn("ledger health --currency hours --json");
+    assert_eq!((code(&output), &parsed(&output)["signs"][0]["code"]), (1, &json!("takers")));
+    assert_eq!(books.last("health")["currency"], "hours");
 }
 
 #[test]

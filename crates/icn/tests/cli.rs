@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 79] = [
+const COMMANDS: [&str; 82] = [
     "",
     "init",
     "node",
@@ -73,6 +73,9 @@ const COMMANDS: [&str; 79] = [
     "ledger seals",
     "ledger verify",
     "ledger export",
+    "ledger statement",
+    "ledger health",
+    "simulate economy",
     "receipt",
     "receipt show",
     "receipt verify",

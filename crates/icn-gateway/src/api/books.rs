@@ -6,11 +6,13 @@
 
 mod amount;
 mod audit;
+mod health;
 mod ledger;
 mod names;
 mod order;
 mod rule;
 mod space;
+mod statement;
 
 use std::pin::Pin;
 
@@ -24,6 +26,7 @@ pub use self::audit::{
     Branch, CurrencySum, DebtClaim, EntryView, Export, ExportFormat, Fork, JudgedAct, LedgerVerdict,
     Misbehaviour, Quarantined, Seal,
 };
+pub use self::health::{HealthFigure, HealthLevel, HealthSign, HealthUnit, LedgerHealth, NamedFigure};
 pub use self::ledger::{Balance, Explain, Explanation, Listing, Movement, PrepareRequest, Way};
 pub use self::names::{find_member, find_space};
 pub use self::order::{
@@ -38,6 +41,7 @@ pub use self::space::{
     Currency, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
     OwnMember, Party, Space, SpaceState, WitnessSet,
 };
+pub use self::statement::{StatementFormat, StatementRequest};
 use super::{ByteStream, Problem};
 
 /// Entries as they come, and again when they are certified; without end.
@@ -138,4 +142,8 @@ pub trait Books: Send + Sync + 'static {
     async fn verify(&self, space: &str) -> Result<LedgerVerdict, Problem>;
     /// Writes the books, or those of one account, in a format that other programs read.
     async fn export(&self, space: &str, wanted: Export) -> Result<ByteStream, Problem>;
+    /// Judges how healthy a currency is: the one that is named, or the only one.
+    async fn health(&self, space: &str, currency: Option<String>) -> Result<LedgerHealth, Problem>;
+    /// Writes the statement of one account in one currency over a period.
+    async fn statement(&self, space: &str, wanted: StatementRequest) -> Result<ByteStream, Problem>;
 }

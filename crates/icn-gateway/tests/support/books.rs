@@ -157,4 +157,12 @@ impl Books for FakeBooks {
         let text = format!("{space} {} {:?}", wanted.format, wanted.account);
         Ok(futures::stream::iter([Ok(Bytes::from(text))]).boxed())
     }
+    async fn health(&self, space: &str, currency: Option<String>) -> Got<LedgerHealth> {
+        Err(called("health", space, json!(currency)))
+    }
+    async fn statement(&self, space: &str, wanted: StatementRequest) -> Got<ByteStream> {
+        let StatementRequest { account, identity, currency, from, to, month, format } = wanted;
+        let text = format!("{space} {}", json!([account, identity, currency, from, to, month, format]));
+        Ok(futures::stream::iter([Ok(Bytes::from(text))]).boxed())
+    }
 }

@@ -6,6 +6,7 @@ use super::judge::Judge;
 use super::reason::Reason;
 use super::state::{CLAIMED, ClaimRec, FINAL, Kind, MISLED, NONE, Order, PAID, RELEASED, Standing, hash_of};
 use crate::act::{Act, OrderRef};
+use crate::lines::covers;
 use crate::policy::Finality;
 
 /// What a payment, hold or request says.
@@ -151,7 +152,7 @@ impl<'a> Judge<'a> {
         let (balance, lost) = self.sums(currency);
         let available = balance + i128::from(line);
         let requested = i128::from(amount);
-        if requested <= available {
+        if covers(balance, line, amount) {
             return Ok(());
         }
         if requested <= available + lost {

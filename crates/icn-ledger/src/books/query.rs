@@ -281,7 +281,7 @@ impl Books {
         is_undecided && !is_captured && is_ended()
     }
 
-    fn show(&self, order: &Order) -> OrderView {
+    pub(super) fn show(&self, order: &Order) -> OrderView {
         let state = &self.state;
         let known = |idx: u32| (idx != NONE).then(|| cid_of(&state.id(idx)));
         let link = state.order(order.link);

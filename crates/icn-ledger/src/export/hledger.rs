@@ -128,6 +128,6 @@ fn description(text: &str) -> String {
 }
 
 /// Line ends of other scripts, and marks that turn the direction in which a line is shown.
-const fn is_mark(c: char) -> bool {
+pub(crate) const fn is_mark(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

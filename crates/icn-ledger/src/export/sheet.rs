@@ -46,7 +46,7 @@ pub(super) fn write(export: &Export<'_>) -> Result<String, ExportError> {
 }
 
 /// Makes a text safe in a cell: no spreadsheet calculates it.
-fn to_cell(text: &str) -> Cow<'_, str> {
+pub(crate) fn to_cell(text: &str) -> Cow<'_, str> {
     // White space, controls and invisible marks before the sign do not disarm it everywhere.
     let visible = text.trim_start_matches(|c: char| {
         c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')

@@ -11,6 +11,7 @@ mod export;
 mod find;
 mod follow;
 mod grants;
+mod health;
 mod identities;
 mod invitations;
 mod members;
@@ -19,6 +20,7 @@ mod orders;
 mod post;
 mod read;
 mod spaces;
+mod statement;
 mod steps;
 mod verify;
 mod who;
@@ -29,10 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
-    AskRequest, Asked, Balance, Books, DebtClaim, EntryStream, EntryView, Explain, Explanation, Export, Fork,
-    GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerVerdict, Listing, Member, Misbehaviour,
-    Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest,
-    PrepareRequest, Quarantined, RuleRequest, Seal, Space, TurnRequest, WitnessSet, Written,
+    AskRequest, Asked, Balance, Books, DebtClaim, EntryStream, EntryView, Explain, Explanation, Export, Fork, GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined, RuleRequest, Seal, Space, StatementRequest, TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -189,5 +188,13 @@ impl Books for BooksFace {
 
     async fn export(&self, space: &str, wanted: Export) -> Result<ByteStream, Problem> {
         self.export_books(space, wanted).await
+    }
+
+    async fn health(&self, space: &str, currency: Option<String>) -> Result<LedgerHealth, Problem> {
+        self.judge_health(space, currency).await
+    }
+
+    async fn statement(&self, space: &str, wanted: StatementRequest) -> Result<ByteStream, Problem> {
+        self.write_statement(space, wanted).await
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use icn_gateway::api::books::{ExportFormat, FinalityLevel};
 
 use super::hold::HoldCommand;
+use super::overview::{HealthArgs, StatementArgs};
 use super::scope::{PageArgs, ScopeArgs};
 use super::values;
 
@@ -70,6 +71,8 @@ pub(crate) enum LedgerCommand {
     #[command(after_long_help = "Examples:\n  icn ledger verify\n  icn ledger verify --json | jq -r .digest")]
     Verify,
     Export(ExportArgs),
+    Statement(StatementArgs),
+    Health(HealthArgs),
 }
 
 /// Raise credit lines to what the currency's policy suggests by now. Stewards only

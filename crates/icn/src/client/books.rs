@@ -87,6 +87,10 @@ impl BooksClient {
         self.client.download(&self.path("export", query)).await
     }
 
+    pub(crate) async fn statement(&self, query: &Query<'_>) -> Result<Download, CliError> {
+        self.client.download(&self.path("statement", query)).await
+    }
+
     /// Asks one of the questions of the books.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,

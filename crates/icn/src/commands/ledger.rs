@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod grant;
 mod order;
+mod overview;
 mod watch;
 
 use icn_gateway::api::books::{OrderStatus, Rule};
@@ -54,6 +55,8 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::Seals(page) => audit::seals(context, books, page).await,
         LedgerCommand::Verify => audit::verify(context, books).await,
         LedgerCommand::Export(args) => audit::export(context, books, &args).await,
+        LedgerCommand::Statement(args) => overview::statement(context, books, &args).await,
+        LedgerCommand::Health(args) => overview::health(context, books, &args).await,
     }
 }
 

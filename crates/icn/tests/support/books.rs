@@ -91,6 +91,60 @@ fn order(status: OrderStatus, kind: OrderKind, amount: Amount) -> Order {
     }
 }
 
+fn health() -> LedgerHealth {
+    let figure = |text: &str, value| HealthFigure { text: text.to_owned(), value, unit: HealthUnit::Ppm };
+    let sign = |code: &str, level, judged, figure, watch, alarm| HealthSign {
+        code: code.to_owned(),
+        level,
+        judged,
+        figure,
+        watch,
+        alarm,
+        lower_is_worse: code == "velocity",
+        more: Vec::new(),
+        who: Vec::new(),
+        who_total: 0,
+        finding: "as it should be".to_owned(),
+        advice: String::new(),
+        source: "chosen here".to_owned(),
+    };
+    let takers = HealthSign {
+        more: vec![NamedFigure { name: "of_debt".to_owned(), figure: figure("60.0 %", 600_000) }],
+        who: vec![party(2), party(3)],
+        who_total: 12,
+        finding: "12 of 40 members owe and have earned nothing for 90 days: 60.0 % of all debt".to_owned(),
+        advice: "talk to them early and kindly".to_owned(),
+        source: "seed 002, scenario 4".to_owned(),
+        ..sign(
+            "takers",
+            HealthLevel::Alarm,
+            true,
+            figure("30.0 %", 300_000),
+            figure("8.0 %", 80_000),
+            figure("20.0 %", 200_000),
+        )
+    };
+    let velocity = sign(
+        "velocity",
+        HealthLevel::Ok,
+        false,
+        figure("100.0 %", 1_000_000),
+        figure("70.0 %", 700_000),
+        figure("40.0 %", 400_000),
+    );
+    LedgerHealth {
+        currency: "hours".to_owned(),
+        at: at(0),
+        level: HealthLevel::Alarm,
+        members: 40,
+        active: 31,
+        credit: hours(125_000),
+        volume_30: hours(40_000),
+        volume_90: hours(130_000),
+        signs: vec![takers, velocity],
+    }
+}
+
 fn asked(status: AskStatus) -> Asked {
     Asked {
         reference: format!("{}#1", Cid::of_dag_cbor(b"the request")),
@@ -570,6 +624,22 @@ impl Books for FakeBooks {
     async fn export(&self, space: &str, wanted: Export) -> Result<ByteStream, Problem> {
         self.note_in(space, "export", json!({ "format": wanted.format, "account": wanted.account }))?;
         let text = format!("; the books as {}\n", wanted.format);
+        Ok(futures::stream::iter([Ok(Bytes::from(text))]).boxed())
+    }
+
+    async fn health(&self, space: &str, currency: Option<String>) -> Result<LedgerHealth, Problem> {
+        self.note_in(space, "health", json!({ "currency": currency }))?;
+        Ok(health())
+    }
+
+    async fn statement(&self, space: &str, wanted: StatementRequest) -> Result<ByteStream, Problem> {
+        let StatementRequest { account, identity, currency, from, to, month, format } = wanted;
+        let with = json!({
+            "account": account, "as": identity, "currency": currency, "from": from, "to": to, "month": month,
+            "format": format,
+        });
+        self.note_in(space, "statement", with)?;
+        let text = format!("the statement as {}\n", format.as_str());
         Ok(futures::stream::iter([Ok(Bytes::from(text))]).boxed())
     }
 }

@@ -29,13 +29,18 @@ impl BooksFace {
         let title = self.name_of(&space);
         let writing = tokio::task::spawn_blocking(move || write(&space, &title, account, wanted.format));
         let text = writing.await.map_err(|error| Problem::internal(error.to_string()))??;
-        let text = Bytes::from(text);
-        let chunks: Vec<std::io::Result<Bytes>> = (0..text.len())
-            .step_by(CHUNK_BYTES)
-            .map(|at| Ok(text.slice(at..at.saturating_add(CHUNK_BYTES).min(text.len()))))
-            .collect();
-        Ok(Box::pin(futures::stream::iter(chunks)))
+        Ok(chunked(text))
     }
+}
+
+/// Sends a text in pieces.
+pub(super) fn chunked(text: String) -> ByteStream {
+    let text = Bytes::from(text);
+    let chunks: Vec<std::io::Result<Bytes>> = (0..text.len())
+        .step_by(CHUNK_BYTES)
+        .map(|at| Ok(text.slice(at..at.saturating_add(CHUNK_BYTES).min(text.len()))))
+        .collect();
+    Box::pin(futures::stream::iter(chunks))
 }
 
 fn write(
@@ -92,12 +97,18 @@ fn rows(space: &Space, words: &Words, account: Option<Did>) -> Vec<ExportRow> {
     rows
 }
 
-fn row(replica: &Replica, words: &Words, order: &OrderView) -> Option<ExportRow> {
-    let booked = matches!(order.status, OrderStatus::Accepted | OrderStatus::Certified | OrderStatus::Sealed);
+/// Shows a payment or hold with what its payer said; nothing when it is neither.
+pub(super) fn row(replica: &Replica, words: &Words, order: &OrderView) -> Option<ExportRow> {
     let memo = match (order.kind, read::act(replica, &order.id)) {
         (OrderKind::Pay, Some(Act::Pay { memo, .. })) => memo,
         (_, _) => None,
     };
+    row_without_memo(words, order).map(|row| ExportRow { memo, ..row })
+}
+
+/// The same, as far as the books know it by themselves.
+pub(super) fn row_without_memo(words: &Words, order: &OrderView) -> Option<ExportRow> {
+    let booked = matches!(order.status, OrderStatus::Accepted | OrderStatus::Certified | OrderStatus::Sealed);
     let amount = match order.kind {
         OrderKind::Hold => order.captured.filter(|captured| *captured > 0).unwrap_or(order.amount),
         OrderKind::Pay | OrderKind::Capture | OrderKind::Request => order.amount,
@@ -113,6 +124,6 @@ fn row(replica: &Replica, words: &Words, order: &OrderView) -> Option<ExportRow>
         decimals: words.decimals(&order.currency),
         status: convert::status(order.status)?.to_string(),
         booked,
-        memo,
+        memo: None,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 
 use icn_gateway::api::books::{
     DebtClaim, EntryView, ExportFormat, Fork, LedgerVerdict, Misbehaviour, Quarantined, Seal,
@@ -12,6 +13,7 @@ use super::super::Context;
 use super::super::scope::{Books, print_page, reference_start};
 use super::account::add;
 use crate::cli::{EntriesArgs, ExportArgs, PageArgs};
+use crate::client::Download;
 use crate::error::{CliError, Exit};
 use crate::output::{Cell, Column, Stream, Style, clean, micros, party};
 
@@ -238,8 +240,16 @@ pub(super) async fn export(
     let format = ExportFormat::from(args.format);
     let mut query = vec![("format", format.to_string())];
     add(&mut query, "account", args.account.as_ref());
-    let mut download = books.books.export(&query).await?;
-    let Some(path) = &args.output else {
+    save(context, books.books.export(&query).await?, args.output.as_deref()).await
+}
+
+/// Writes what comes to stdout, or to a file that is not there yet.
+pub(super) async fn save(
+    context: &Context<'_>,
+    mut download: Download,
+    output: Option<&Path>,
+) -> Result<Exit, CliError> {
+    let Some(path) = output else {
         while let Some(piece) = download.next().await? {
             context.out.bytes(&piece)?;
         }
