@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::certificate::{Approval, Certificate, approval_bytes};
+use crate::demurrage::Demurrage;
+use crate::dispute::DisputeAct;
 use crate::error::{InvitationError, PostError};
 use crate::invitation::Invitation;
 use crate::policy::{CreditPolicy, SpacePolicy};
+use crate::standing::StandingOrder;
 
 /// The version of the form.
 pub const POST_VERSION: u8 = 1;
@@ -128,6 +131,9 @@ pub enum Act {
         account: Did,
         /// Why, for people.
         reason: String,
+        /// When it ends by itself: with the first seal at or after this time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// Ends a freeze, the automatic one after a fork too. Stewards only.
     Unfreeze {
@@ -247,6 +253,39 @@ pub enum Act {
         /// The entries that are given up.
         lost: Vec<Cid>,
     },
+    /// Sets how idle balances of a currency are charged at each seal, or ends it. Stewards only.
+    Demurrage {
+        /// Of which currency.
+        currency: String,
+        /// How; absent: no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<Demurrage>,
+        /// The member or treasury that gets the charge, and pays none itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fund: Option<Did>,
+    },
+    /// Takes a step of a dispute about an accepted payment.
+    Dispute(DisputeAct),
+    /// Ends a standing order. The payer's act.
+    EndStanding {
+        /// Which.
+        standing: OrderRef,
+    },
+    /// Places a standing order: the payer's node pays whenever it is due.
+    Standing(StandingOrder),
+    /// Moves the debt of a former member to the community's fund. Stewards only.
+    WriteOff {
+        /// Whose.
+        account: Did,
+        /// In which currency.
+        currency: String,
+        /// How much of it, in the smallest unit; more than 0.
+        amount: i64,
+        /// Which write-off of this account and currency this is, from 1; of two with one number the first counts.
+        number: u64,
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 impl Post {
@@ -288,6 +327,8 @@ impl Post {
                 Act::Return { order, decline } => refs.extend([order.entry, *decline]),
                 Act::Capture { hold, .. } | Act::Claim { hold, .. } => refs.push(hold.entry),
                 Act::Seal { prev, .. } => refs.extend(prev),
+                Act::Dispute(step) => refs.extend(step.refs()),
+                Act::EndStanding { standing } => refs.push(standing.entry),
                 // What a repair gives up may be known to others only.
                 Act::Repair { .. }
                 | Act::Found { .. }
@@ -304,7 +345,10 @@ impl Post {
                 | Act::Witnesses { .. }
                 | Act::Treasury { .. }
                 | Act::Request { .. }
-                | Act::Hold { .. } => {}
+                | Act::Hold { .. }
+                | Act::Demurrage { .. }
+                | Act::Standing(_)
+                | Act::WriteOff { .. } => {}
             }
         }
         refs.sort_unstable();
@@ -370,7 +414,9 @@ impl Act {
             | Self::Unfreeze { .. }
             | Self::Witnesses { .. }
             | Self::Treasury { .. }
-            | Self::Seal { .. } => true,
+            | Self::Seal { .. }
+            | Self::Demurrage { .. }
+            | Self::WriteOff { .. } => true,
             Self::Pay { .. }
             | Self::Request { .. }
             | Self::Accept { .. }
@@ -379,7 +425,10 @@ impl Act {
             | Self::Hold { .. }
             | Self::Capture { .. }
             | Self::Claim { .. }
-            | Self::Repair { .. } => false,
+            | Self::Repair { .. }
+            | Self::Dispute(_)
+            | Self::EndStanding { .. }
+            | Self::Standing(_) => false,
         }
     }
 
@@ -473,13 +522,36 @@ impl Act {
                 }
                 Ok(())
             }
+            Self::Demurrage { currency: code, rule, fund } => {
+                currency(code)?;
+                if rule.is_some() != fund.is_some() {
+                    return Err(PostError::Field("fund", "a charge has a fund, and its end has none"));
+                }
+                rule.as_ref().map_or(Ok(()), Demurrage::check)
+            }
+            Self::Dispute(step) => step.check(),
+            Self::Standing(standing) => {
+                positive(standing.amount)?;
+                currency(&standing.currency)?;
+                memo("memo", standing.memo.as_deref())?;
+                standing.check()
+            }
+            Self::WriteOff { currency: code, amount, number, reason, .. } => {
+                currency(code)?;
+                positive(*amount)?;
+                if *number == 0 {
+                    return Err(PostError::Field("number", "write-offs count from 1"));
+                }
+                memo("reason", Some(reason))
+            }
             Self::Appoint { .. }
             | Self::Dismiss { .. }
             | Self::Expel { .. }
             | Self::Unfreeze { .. }
             | Self::Accept { .. }
             | Self::Return { .. }
-            | Self::Capture { .. } => Ok(()),
+            | Self::Capture { .. }
+            | Self::EndStanding { .. } => Ok(()),
         }
     }
 }
@@ -518,7 +590,7 @@ pub(crate) fn strict<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T,
     if codec::encode(&value)? == bytes { Ok(value) } else { Err(CodecError::NotCanonical) }
 }
 
-fn positive(amount: i64) -> Result<(), PostError> {
+pub(crate) fn positive(amount: i64) -> Result<(), PostError> {
     if amount > 0 { Ok(()) } else { Err(PostError::Field("amount", "it must be more than 0")) }
 }
 
@@ -540,7 +612,7 @@ pub(crate) fn name(field: &'static str, text: Option<&str>) -> Result<(), PostEr
     }
 }
 
-fn memo(field: &'static str, text: Option<&str>) -> Result<(), PostError> {
+pub(crate) fn memo(field: &'static str, text: Option<&str>) -> Result<(), PostError> {
     let is_good = |text: &str| text.len() <= MEMO_BYTES_MAX && !text.chars().any(char::is_control);
     if text.is_none_or(is_good) {
         Ok(())

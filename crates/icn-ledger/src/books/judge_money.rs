@@ -50,7 +50,12 @@ impl<'a> Judge<'a> {
             | Act::Unfreeze { .. }
             | Act::Witnesses { .. }
             | Act::Treasury { .. }
-            | Act::Seal { .. } => Ok(()),
+            | Act::Seal { .. }
+            | Act::Demurrage { .. }
+            | Act::WriteOff { .. } => Ok(()),
+            Act::Dispute(step) => self.dispute(index, step),
+            Act::EndStanding { standing } => self.end_standing(standing),
+            Act::Standing(terms) => self.standing(index, terms),
         }
     }
 
@@ -217,6 +222,10 @@ impl<'a> Judge<'a> {
         });
         if balance + waiting + i128::from(order.amount) > i128::from(i64::MAX) {
             return Err(Reason::Overflow);
+        }
+        let would = balance + waiting + i128::from(order.amount);
+        if let Some(max) = self.lens().balance_max(currency).filter(|max| would > i128::from(*max)) {
+            return Err(Reason::BalanceMax { max, would: clamp(would) });
         }
         let level = match self.lens().final_at(order.amount) {
             Finality::Accepted => 0,
@@ -499,7 +508,12 @@ fn terms_of(act: &Act) -> Option<Terms<'_>> {
         | Act::Capture { .. }
         | Act::Claim { .. }
         | Act::Seal { .. }
-        | Act::Repair { .. } => None,
+        | Act::Repair { .. }
+        | Act::Demurrage { .. }
+        | Act::Dispute(_)
+        | Act::EndStanding { .. }
+        | Act::Standing(_)
+        | Act::WriteOff { .. } => None,
     }
 }
 

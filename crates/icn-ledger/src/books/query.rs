@@ -30,7 +30,7 @@ impl State {
 
 impl Books {
     pub(super) fn lens<'a>(&'a self, view: &'a super::view::View) -> Lens<'a> {
-        Lens { state: &self.state, view, own: &[], own_id: [0; 32] }
+        Lens { state: &self.state, facts: &self.facts, view, own: &[], own_id: [0; 32] }
     }
 
     pub(super) fn account_of(&self, did: &Did) -> Option<u32> {

@@ -8,12 +8,14 @@ use serde_bytes::ByteBuf;
 
 use super::Books;
 use super::facts::Facts;
+use super::judge::SealMemo;
 use super::reason::Reason;
+use super::standings::StandingRec;
 use super::state::{Account, ClaimRec, EntryRec, Event, Kind, Order, SealRec, Standing, State, number};
 use super::view::{View, Views};
 
 /// The version of the form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,9 @@ pub enum BooksError {
     #[error("the books are about to be judged anew: write the checkpoint afterwards")]
     Stale,
 }
+
+/// The acts that showed something, by entry and place.
+type Shown = Vec<(u32, u32)>;
 
 /// Everything that cannot be rebuilt from the rest. What there is one of for each entry is packed into byte columns.
 #[derive(Serialize, Deserialize)]
@@ -53,7 +58,9 @@ struct Checkpoint {
     repairs: Vec<(u32, u64, Vec<ByteBuf>)>,
     void_declines: Vec<(u32, u32)>,
     facts: Facts,
-    memo: Vec<(ByteBuf, bool)>,
+    memo: Vec<(ByteBuf, SealMemo)>,
+    evidence: Vec<(u32, u32, Shown)>,
+    standings: Vec<(u32, u32, StandingRec)>,
 }
 
 impl Books {
@@ -105,7 +112,21 @@ impl Books {
                 .collect(),
             void_declines: state.void_declines.iter().copied().collect(),
             facts: self.facts.clone(),
-            memo: self.memo.iter().map(|(seal, right)| (ByteBuf::from(seal.to_vec()), *right)).collect(),
+            memo: self
+                .memo
+                .iter()
+                .map(|(seal, known)| (ByteBuf::from(seal.to_vec()), known.clone()))
+                .collect(),
+            evidence: state
+                .evidence
+                .iter()
+                .map(|((order, party), shown)| (*order, *party, shown.clone()))
+                .collect(),
+            standings: state
+                .standings
+                .iter()
+                .map(|((entry, act), standing)| (*entry, *act, standing.clone()))
+                .collect(),
         })?)
     }
 
@@ -140,6 +161,16 @@ impl Books {
             state.index_event(number(event_number), event);
         }
         state.events = read.events;
+        // The legs of seals are no part of what is indexed by events.
+        let seals = std::mem::take(&mut state.seals);
+        for (entry, seal) in &seals {
+            state.index_charges(*entry, &seal.charges);
+        }
+        state.seals = seals;
+        state.evidence =
+            read.evidence.into_iter().map(|(order, party, shown)| ((order, party), shown)).collect();
+        state.standings =
+            read.standings.into_iter().map(|(entry, act, standing)| ((entry, act), standing)).collect();
         let mut views = Views::new();
         for (place, (words, height, seals)) in read.views.into_iter().enumerate() {
             let words: Vec<u64> = words
@@ -176,8 +207,8 @@ impl Books {
         }
         let mut books =
             Self { len: number(state.entries.len()), state, facts: read.facts, ..Self::new(read.space) };
-        for (seal, is_right) in read.memo {
-            books.memo.insert(seal.as_slice().try_into().map_err(|_| BooksError::Other)?, is_right);
+        for (seal, known) in read.memo {
+            books.memo.insert(seal.as_slice().try_into().map_err(|_| BooksError::Other)?, known);
         }
         Ok(books)
     }

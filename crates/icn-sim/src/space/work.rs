@@ -287,7 +287,7 @@ impl Federation {
             }
             3 => {
                 self.watch.limited.insert(account);
-                Act::Freeze { account, reason: "to be clarified".to_owned() }
+                Act::Freeze { account, reason: "to be clarified".to_owned(), expires: None }
             }
             4 => Act::Unfreeze { account },
             _ => match self.next_witnesses() {

@@ -45,6 +45,7 @@ pub(super) const fn credit_rules(policy: &CreditPolicy) -> CreditRules {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     } = *policy;
     CreditRules {
         initial,
@@ -55,6 +56,7 @@ pub(super) const fn credit_rules(policy: &CreditPolicy) -> CreditRules {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     }
 }
 
@@ -68,6 +70,7 @@ pub(super) const fn credit_policy(rules: &CreditRules) -> CreditPolicy {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     } = *rules;
     CreditPolicy {
         initial,
@@ -78,6 +81,7 @@ pub(super) const fn credit_policy(rules: &CreditRules) -> CreditPolicy {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     }
     .magnitudes()
 }
@@ -116,7 +120,14 @@ pub(super) fn reason_code(reason: &Reason) -> String {
         | Reason::SealPrev
         | Reason::SealTime
         | Reason::SealDigest
-        | Reason::Pending => reason.code().replace('_', "-"),
+        | Reason::Pending
+        | Reason::BalanceMax { .. }
+        | Reason::Full
+        | Reason::NotAccepted
+        | Reason::NotTheMediator
+        | Reason::TooEarly
+        | Reason::NoFund
+        | Reason::StillAMember(_) => reason.code().replace('_', "-"),
     }
 }
 
@@ -308,4 +319,9 @@ pub(super) fn part_of(words: &Words, text: Option<&str>, hold: &OrderView) -> Re
         return Err(Problem::invalid("bad-amount", detail));
     }
     Ok(amount.smallest)
+}
+
+/// Reads an amount of one currency, whose name may be left out.
+pub(super) fn amount_in(words: &Words, text: &str, currency: &str) -> Result<Amount, Problem> {
+    Amount::parse(text, [(currency, words.decimals(currency))])
 }

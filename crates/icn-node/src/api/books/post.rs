@@ -105,6 +105,13 @@ impl BooksFace {
             Reason::Number(_) => decided("number-taken"),
             Reason::SealPrev | Reason::SealTime | Reason::SealDigest => decided("seal-refused"),
             Reason::Pending => Problem::new(503, "busy", detail),
+            Reason::BalanceMax { .. } => refused("balance-max"),
+            Reason::Full => refused("too-many"),
+            Reason::NotAccepted => decided("not-accepted"),
+            Reason::NotTheMediator => refused("not-the-mediator"),
+            Reason::TooEarly => decided("too-early"),
+            Reason::NoFund => decided("no-fund"),
+            Reason::StillAMember(_) => decided("still-a-member"),
         }
     }
 
@@ -156,6 +163,15 @@ fn timeless(act: Act) -> Act {
             Act::Line { account, currency, limit, number: 0 }
         }
         Act::Witnesses { number: _, members } => Act::Witnesses { number: 0, members },
+        Act::WriteOff { account, currency, amount, number: _, reason } => {
+            Act::WriteOff { account, currency, amount, number: 0, reason }
+        }
+        Act::Freeze { account, reason, expires: _ } => Act::Freeze { account, reason, expires: None },
+        Act::Standing(mut terms) => {
+            terms.start = icn_types::Timestamp::default();
+            terms.until = None;
+            Act::Standing(terms)
+        }
         other @ (Act::Found { .. }
         | Act::Policy(_)
         | Act::Appoint { .. }
@@ -164,7 +180,6 @@ fn timeless(act: Act) -> Act {
         | Act::Expel { .. }
         | Act::Join { .. }
         | Act::Currency { .. }
-        | Act::Freeze { .. }
         | Act::Unfreeze { .. }
         | Act::Treasury { .. }
         | Act::Accept { .. }
@@ -173,6 +188,9 @@ fn timeless(act: Act) -> Act {
         | Act::Capture { .. }
         | Act::Claim { .. }
         | Act::Seal { .. }
-        | Act::Repair { .. }) => other,
+        | Act::Repair { .. }
+        | Act::Demurrage { .. }
+        | Act::Dispute(_)
+        | Act::EndStanding { .. }) => other,
     }
 }
