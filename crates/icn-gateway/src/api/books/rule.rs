@@ -136,7 +136,7 @@ pub enum Rule {
         /// Why, for people.
         reason: String,
         /// After how many seconds it ends, by sealed time; absent: when a steward ends it.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_seconds: Option<u64>,
     },
     /// Ends a freeze, the one after a fork too.
@@ -170,16 +170,16 @@ pub enum Rule {
         #[serde(default)]
         epoch_seconds: Option<u64>,
         /// The account that bears what the community writes off.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         fund: Option<String>,
         /// Who mediates when the parties of a dispute do not agree on anybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         mediators: Option<Vec<String>>,
         /// After how many seconds of sealed time one of them is chosen.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         assign_seconds: Option<u64>,
         /// After how many seconds of sealed time anybody may hand a dispute to the stewards.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         mediation_seconds: Option<u64>,
     },
     /// Charges idle balances, or changes how.

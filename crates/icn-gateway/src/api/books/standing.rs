@@ -93,7 +93,9 @@ pub struct Share {
 pub struct SplitRequest {
     /// How much altogether, such as `100 hours`.
     pub amount: String,
-    /// Among whom. What does not divide goes to the largest remainders, ties to the lowest DID.
+    /// Among whom; absent: all other members, each the same. What does not divide goes to the largest remainders, ties to
+    /// the lowest DID.
+    #[serde(default)]
     pub shares: Vec<Share>,
     /// For people.
     #[serde(default)]

@@ -27,6 +27,9 @@ impl BooksFace {
         let words = Words::of(space.replica().books());
         let amount = words.parse_positive(&request.amount)?;
         let mut shares: Vec<(Did, u64)> = Vec::new();
+        if request.shares.is_empty() {
+            shares.extend(words.members().map(|(did, _)| (did, 1)).filter(|(did, _)| *did != author));
+        }
         for share in &request.shares {
             let to = self.member(&share.to, &words)?;
             if shares.iter().any(|(known, _)| *known == to) {
