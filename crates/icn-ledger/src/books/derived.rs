@@ -377,6 +377,22 @@ impl Books {
         .collect()
     }
 
+    /// Tells whether a freeze, a period or the time for a mediation is over by this time, and not by the last seal.
+    pub(super) fn awaits_sealed_time(&self, now: Timestamp) -> bool {
+        let view = self.everything();
+        let lens = self.lens(&view);
+        let now = now.as_millis();
+        let Some(sealed) = lens.sealed_time() else { return false };
+        let is_due = |due: u64| sealed < due && due <= now;
+        let mut freezes = 0..super::state::number(self.state.accounts.len());
+        let mut currencies = self.state.demurrage.keys();
+        freezes.any(|account| lens.frozen_until(account).is_some_and(is_due))
+            || currencies.any(|currency| {
+                lens.demurrage(*currency).is_some_and(|(rule, ..)| rule.periods(sealed, now) > 0)
+            })
+            || self.state.disputes.keys().any(|order| lens.times_of(*order).into_iter().any(is_due))
+    }
+
     /// Lists the accounts that have a balance, or had one, in a currency.
     pub(super) fn holders(&self, currency: u32) -> BTreeSet<u32> {
         let has_purse = |account: &u32| self.state.purse(*account, currency).is_some();

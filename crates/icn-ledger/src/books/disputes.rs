@@ -231,6 +231,19 @@ impl<'a> Lens<'a> {
         since.zip(self.sealed_time()).is_some_and(|(due, now)| now >= due)
     }
 
+    /// Lists the times at which something becomes of an open dispute, in milliseconds.
+    pub(super) fn times_of(&self, order: u32) -> Vec<u64> {
+        if self.resolution(order).is_some() || self.is_escalated(order) {
+            return Vec::new();
+        }
+        let policy = self.policy().disputes.unwrap_or_default();
+        let after = |since: u64, seconds: u64| since.saturating_add(seconds.saturating_mul(1_000));
+        let since = self.disputed_since(order).into_iter();
+        since
+            .flat_map(|since| [policy.assign_seconds, policy.mediation_seconds].map(|time| after(since, time)))
+            .collect()
+    }
+
     /// Returns the time of the first seal that has the dispute in its cut: from then on its time counts.
     fn disputed_since(&self, order: u32) -> Option<u64> {
         let entry = self.dispute(order)?.entry;

@@ -83,13 +83,23 @@ impl<'a> Lens<'a> {
     }
 
     pub(super) fn is_frozen(&self, account: u32) -> bool {
+        let time = self.sealed_time();
+        self.freeze(account).is_some_and(|until| until.is_none_or(|until| time.is_none_or(|time| time < until)))
+    }
+
+    /// Returns when the freeze of an account ends by itself, whether it has or not.
+    pub(super) fn frozen_until(&self, account: u32) -> Option<u64> {
+        self.freeze(account).flatten()
+    }
+
+    fn freeze(&self, account: u32) -> Option<Option<u64>> {
         let list = self.state.account(account).map_or(&[][..], |account| &account.freezes);
         let latest = self.latest(
             list,
             |rule| matches!(rule, Rule::Freeze(whom, _) | Rule::Unfreeze(whom) if *whom == account),
         );
-        let Some(Rule::Freeze(_, until)) = latest.map(|event| &event.rule) else { return false };
-        until.is_none_or(|until| self.sealed_time().is_none_or(|time| time < until))
+        let Some(Rule::Freeze(_, until)) = latest.map(|event| &event.rule) else { return None };
+        Some(*until)
     }
 
     /// Returns the time of the last seal of the line that is in force here, in milliseconds.

@@ -472,7 +472,8 @@ impl Books {
         })
     }
 
-    /// Tells whether an open order has a time that is over: a seal at this time would end it.
+    /// Tells whether something has a time that is over, and a seal at this time would show it: an open order, a freeze, a
+    /// dispute, a period of demurrage.
     #[must_use]
     pub fn awaits_seal(&self, now: Timestamp) -> bool {
         self.state.orders.iter().any(|order| {
@@ -484,7 +485,7 @@ impl Books {
                 && !is_captured
                 && matches!(order.kind, Kind::Pay | Kind::Hold)
                 && !self.is_lapsed(order)
-        })
+        }) || self.awaits_sealed_time(now)
     }
 
     /// Tells whether a seal of this entry is valid, its digest with it.

@@ -236,8 +236,8 @@ fn reason_of(replica: &Replica, view: &OrderView) -> Option<String> {
             Some(verdict.err().map_or_else(|| usual.to_owned(), |reason| reason.to_string()))
         }
         Is::Expired => Some("a sealed epoch ended after its time".to_owned()),
-        Is::Sent
-        | Is::Accepted
+        Is::Sent => no_room(replica, view),
+        Is::Accepted
         | Is::Certified
         | Is::Sealed
         | Is::Placed
@@ -247,6 +247,17 @@ fn reason_of(replica: &Replica, view: &OrderView) -> Option<String> {
         | Is::Open
         | Is::Paid => None,
     }
+}
+
+/// Says that a payment waits because its payee may not hold more.
+fn no_room(replica: &Replica, view: &OrderView) -> Option<String> {
+    let room = replica.books().room(&view.to, &view.currency).filter(|room| *room < view.amount)?;
+    let words = Words::of(replica.books());
+    Some(format!(
+        "{} has room for {} until its balance is as high as the currency allows: it is accepted once there is more",
+        words.name(&view.to),
+        words.amount(room.max(0), &view.currency).text
+    ))
 }
 
 /// Shows a request, without the payment that answers it; nothing when it is no request.
