@@ -94,6 +94,7 @@ fn idle_balances_are_charged_at_the_seals_that_end_periods() {
     );
     assert_ne!(transfers[0].id, transfers[1].id);
     assert_eq!(books.transfers(&did(6), 0, 10), transfers);
+    assert_eq!(books.explain(&did(3), HOURS, 1).derived, -63);
     // What was charged cannot be spent, and the fund can spend what it got.
     let beyond = story.says(did(3), vec![pay(did(4), 37 + 20 + 1)]);
     assert_eq!(story.verdict(beyond), invalid(Reason::LimitExceeded { available: 57, requested: 58 }));

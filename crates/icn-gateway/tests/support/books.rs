@@ -107,6 +107,7 @@ impl Books for FakeBooks {
             line: zero(),
             line_from: None,
             booked: zero(),
+            derived: None,
             reserved: zero(),
             pending: zero(),
             available: zero(),

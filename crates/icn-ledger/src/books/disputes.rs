@@ -240,7 +240,9 @@ impl<'a> Lens<'a> {
         let after = |since: u64, seconds: u64| since.saturating_add(seconds.saturating_mul(1_000));
         let since = self.disputed_since(order).into_iter();
         since
-            .flat_map(|since| [policy.assign_seconds, policy.mediation_seconds].map(|time| after(since, time)))
+            .flat_map(|since| {
+                [policy.assign_seconds, policy.mediation_seconds].map(|time| after(since, time))
+            })
             .collect()
     }
 

@@ -139,7 +139,8 @@ impl Books {
         would_raise.push("earn credit from other members".to_owned());
         would_raise.push("ask a steward for a higher line".to_owned());
         let line_from = (line_from != NONE).then(|| cid_of(&self.state.id(line_from)));
-        Explanation { rule, balance, line_from, would_raise }
+        let derived = known.zip(currency).map_or(0, |(account, currency)| lens.derived(account, currency));
+        Explanation { rule, balance, derived: clamp(derived), line_from, would_raise }
     }
 
     /// Returns how far beyond a new, lower limit an account may come in the worst case, in the smallest unit: what it can

@@ -84,7 +84,8 @@ impl<'a> Lens<'a> {
 
     pub(super) fn is_frozen(&self, account: u32) -> bool {
         let time = self.sealed_time();
-        self.freeze(account).is_some_and(|until| until.is_none_or(|until| time.is_none_or(|time| time < until)))
+        self.freeze(account)
+            .is_some_and(|until| until.is_none_or(|until| time.is_none_or(|time| time < until)))
     }
 
     /// Returns when the freeze of an account ends by itself, whether it has or not.

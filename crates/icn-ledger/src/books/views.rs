@@ -245,6 +245,8 @@ pub struct Explanation {
     pub rule: Option<Reason>,
     /// The figures.
     pub balance: Balance,
+    /// What of the balance seals and acts of others have moved, in the smallest unit.
+    pub derived: i64,
     /// The entry that granted the line; none: the currency's policy for new members.
     pub line_from: Option<Cid>,
     /// What would raise what is available, for people.

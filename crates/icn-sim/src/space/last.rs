@@ -208,7 +208,8 @@ impl Federation {
 
     fn standing_memos(&self) -> BTreeSet<String> {
         let acts = self.intents.iter().flat_map(|intent| &intent.acts);
-        acts.filter_map(|act| if let Act::Standing(terms) = act { terms.memo.clone() } else { None }).collect()
+        acts.filter_map(|act| if let Act::Standing(terms) = act { terms.memo.clone() } else { None })
+            .collect()
     }
 
     /// What was acknowledged counts, and nothing was paid twice.
@@ -235,7 +236,9 @@ impl Federation {
                             | Reason::Expired
                             | Reason::OrderInvalid
                             | Reason::DeclineVoid
-                    );
+                    ) || (matches!(act, Act::Dispute(_))
+                        // What was disputed was accepted in an entry that is void, or is void itself.
+                        && matches!(reason, Reason::NotAccepted | Reason::NoSuchOrder));
                     if !comes_from_others {
                         return Err(format!(
                             "{} of {} does not count: {reason}",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use icn_gossip::LiveMessage;
 use icn_ledger::replica::{Checked, Event, Live, PostRequest, Posted, Refusal};
 use icn_ledger::{
-    Act, Demurrage, DisputeAct, DisputeOutcome, Every, Invitation, InvitationTerms, OrderKind, OrderRef, Post,
-    StandingOrder,
+    Act, Demurrage, DisputeAct, DisputeOutcome, Every, Invitation, InvitationTerms, OrderKind, OrderRef,
+    Post, StandingOrder,
 };
 use icn_types::{Cid, Did, Timestamp};
 

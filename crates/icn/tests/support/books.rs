@@ -54,6 +54,7 @@ fn explained(requested: Option<Amount>) -> Explanation {
         line: hours(2_000),
         line_from: None,
         booked: hours(-1_600),
+        derived: Some(hours(-100)),
         reserved: hours(100),
         pending: hours(1_250),
         available: hours(300),
