@@ -1,6 +1,7 @@
 //! The route table, and what all routes share.
 
 mod content;
+mod disputes;
 mod jobs;
 mod ledger;
 mod listing;
@@ -146,6 +147,13 @@ fn books() -> Router<Shared> {
         .route("/spaces/{space}/quarantine", get(ledger::quarantine))
         .route("/spaces/{space}/misbehaviour", get(ledger::misbehaviour))
         .route("/spaces/{space}/seals", get(ledger::seals))
+        .route("/spaces/{space}/standings", get(disputes::standings).post(disputes::place_standing))
+        .route("/spaces/{space}/standings/{ref}/end", post(disputes::end_standing))
+        .route("/spaces/{space}/split", post(disputes::split))
+        .route("/spaces/{space}/transfers", get(disputes::transfers))
+        .route("/spaces/{space}/demurrage", get(disputes::demurrage))
+        .route("/spaces/{space}/disputes", get(disputes::list).post(disputes::file))
+        .route("/spaces/{space}/disputes/{ref}", get(disputes::show).post(disputes::step))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn_with_state(ANSWER_TIMEOUT, within))
 }

@@ -64,6 +64,10 @@ async fn each_route_asks_for_what_it_says() {
         "quarantine",
         "misbehaviour",
         "seals",
+        "standings",
+        "transfers",
+        "demurrage",
+        "disputes",
     ] {
         check("GET", &format!("/v1/spaces/Bakery/{list}"), json!(null), &format!("{list} Bakery {usual}"))
             .await;
@@ -94,6 +98,16 @@ async fn each_route_asks_for_what_it_says() {
     }
     let capture = r#"turn x ["bafy","capture","3 hours"]"#;
     check("POST", "/v1/spaces/x/orders/bafy/capture", json!({ "amount": "3 hours" }), capture).await;
+    let split = json!({ "amount": "5 hours", "shares": [] });
+    let expected = r#"split x {"amount":"5 hours","key":null,"memo":null,"shares":[]}"#;
+    check("POST", "/v1/spaces/x/split", split, expected).await;
+    check("POST", "/v1/spaces/x/standings/bafy/end", json!(null), r#"end_standing x ["bafy",null]"#).await;
+    check("GET", "/v1/spaces/x/disputes/bafy%230", json!(null), r#"dispute x "bafy#0""#).await;
+    let file = json!({ "order": "bafy", "reason": "late" });
+    check("POST", "/v1/spaces/x/disputes", file, r#"file_dispute x ["bafy","late"]"#).await;
+    let step = json!({ "step": { "resolve": { "outcome": { "refund": "2 hours" } } } });
+    let expected = r#"dispute_step x ["bafy",{"resolve":{"outcome":{"refund":"2 hours"}}}]"#;
+    check("POST", "/v1/spaces/x/disputes/bafy", step, expected).await;
     let decline = r#"decline_request x ["bafy","no"]"#;
     check("POST", "/v1/spaces/x/requests/bafy/decline", json!({ "reason": "no" }), decline).await;
 }

@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::certificate::{Approval, Certificate, approval_bytes};
+use crate::demurrage::Demurrage;
+use crate::dispute::DisputeAct;
 use crate::error::{InvitationError, PostError};
 use crate::invitation::Invitation;
 use crate::policy::{CreditPolicy, SpacePolicy};
+use crate::standing::StandingOrder;
 
 /// The version of the form.
 pub const POST_VERSION: u8 = 1;
@@ -128,6 +131,9 @@ pub enum Act {
         account: Did,
         /// Why, for people.
         reason: String,
+        /// When it ends by itself: with the first seal at or after this time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// Ends a freeze, the automatic one after a fork too. Stewards only.
     Unfreeze {
@@ -271,6 +277,39 @@ pub enum Act {
         /// What came of it.
         outcome: JobOutcome,
     },
+    /// Sets how idle balances of a currency are charged at each seal, or ends it. Stewards only.
+    Demurrage {
+        /// Of which currency.
+        currency: String,
+        /// How; absent: no longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rule: Option<Demurrage>,
+        /// The member or treasury that gets the charge, and pays none itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fund: Option<Did>,
+    },
+    /// Takes a step of a dispute about an accepted payment.
+    Dispute(DisputeAct),
+    /// Ends a standing order. The payer's act.
+    EndStanding {
+        /// Which.
+        standing: OrderRef,
+    },
+    /// Places a standing order: the payer's node pays whenever it is due.
+    Standing(StandingOrder),
+    /// Moves the debt of a former member to the community's fund. Stewards only.
+    WriteOff {
+        /// Whose.
+        account: Did,
+        /// In which currency.
+        currency: String,
+        /// How much of it, in the smallest unit; more than 0.
+        amount: i64,
+        /// Which write-off of this account and currency this is, from 1; of two with one number the first counts.
+        number: u64,
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 impl Post {
@@ -312,6 +351,8 @@ impl Post {
                 Act::Return { order, decline } => refs.extend([order.entry, *decline]),
                 Act::Capture { hold, .. } | Act::Claim { hold, .. } => refs.push(hold.entry),
                 Act::Seal { prev, .. } => refs.extend(prev),
+                Act::Dispute(step) => refs.extend(step.refs()),
+                Act::EndStanding { standing } => refs.push(standing.entry),
                 // What a repair gives up may be known to others only.
                 Act::Repair { .. }
                 | Act::Found { .. }
@@ -330,7 +371,10 @@ impl Post {
                 | Act::Request { .. }
                 | Act::Hold { .. }
                 | Act::Trust { .. }
-                | Act::Rate { .. } => {}
+                | Act::Rate { .. }
+                | Act::Demurrage { .. }
+                | Act::Standing(_)
+                | Act::WriteOff { .. } => {}
             }
         }
         refs.sort_unstable();
@@ -396,7 +440,9 @@ impl Act {
             | Self::Unfreeze { .. }
             | Self::Witnesses { .. }
             | Self::Treasury { .. }
-            | Self::Seal { .. } => true,
+            | Self::Seal { .. }
+            | Self::Demurrage { .. }
+            | Self::WriteOff { .. } => true,
             Self::Pay { .. }
             | Self::Request { .. }
             | Self::Accept { .. }
@@ -407,7 +453,10 @@ impl Act {
             | Self::Claim { .. }
             | Self::Repair { .. }
             | Self::Trust { .. }
-            | Self::Rate { .. } => false,
+            | Self::Rate { .. }
+            | Self::Dispute(_)
+            | Self::EndStanding { .. }
+            | Self::Standing(_) => false,
         }
     }
 
@@ -513,6 +562,28 @@ impl Act {
                 }
                 memo("note", note.as_deref())
             }
+            Self::Demurrage { currency: code, rule, fund } => {
+                currency(code)?;
+                if rule.is_some() != fund.is_some() {
+                    return Err(PostError::Field("fund", "a charge has a fund, and its end has none"));
+                }
+                rule.as_ref().map_or(Ok(()), Demurrage::check)
+            }
+            Self::Dispute(step) => step.check(),
+            Self::Standing(standing) => {
+                positive(standing.amount)?;
+                currency(&standing.currency)?;
+                memo("memo", standing.memo.as_deref())?;
+                standing.check()
+            }
+            Self::WriteOff { currency: code, amount, number, reason, .. } => {
+                currency(code)?;
+                positive(*amount)?;
+                if *number == 0 {
+                    return Err(PostError::Field("number", "write-offs count from 1"));
+                }
+                memo("reason", Some(reason))
+            }
             Self::Appoint { .. }
             | Self::Dismiss { .. }
             | Self::Expel { .. }
@@ -520,7 +591,8 @@ impl Act {
             | Self::Accept { .. }
             | Self::Return { .. }
             | Self::Capture { .. }
-            | Self::Rate { .. } => Ok(()),
+            | Self::Rate { .. }
+            | Self::EndStanding { .. } => Ok(()),
         }
     }
 }
@@ -559,7 +631,7 @@ pub(crate) fn strict<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T,
     if codec::encode(&value)? == bytes { Ok(value) } else { Err(CodecError::NotCanonical) }
 }
 
-fn positive(amount: i64) -> Result<(), PostError> {
+pub(crate) fn positive(amount: i64) -> Result<(), PostError> {
     if amount > 0 { Ok(()) } else { Err(PostError::Field("amount", "it must be more than 0")) }
 }
 
@@ -581,7 +653,7 @@ pub(crate) fn name(field: &'static str, text: Option<&str>) -> Result<(), PostEr
     }
 }
 
-fn memo(field: &'static str, text: Option<&str>) -> Result<(), PostError> {
+pub(crate) fn memo(field: &'static str, text: Option<&str>) -> Result<(), PostError> {
     let is_good = |text: &str| text.len() <= MEMO_BYTES_MAX && !text.chars().any(char::is_control);
     if text.is_none_or(is_good) {
         Ok(())

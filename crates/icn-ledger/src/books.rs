@@ -6,7 +6,9 @@
 //! Either way the state is a function of the set of entries alone.
 
 mod commit;
+mod derived;
 mod digest;
+mod disputes;
 mod explain;
 mod facts;
 mod flows;
@@ -17,6 +19,7 @@ mod lens;
 mod query;
 mod reason;
 mod snapshot;
+mod standings;
 mod state;
 mod view;
 mod views;
@@ -29,14 +32,15 @@ use icn_types::{Cid, Did, Timestamp};
 
 pub use self::facts::ForkRule;
 use self::facts::{Facts, LineSeal};
-use self::judge::{Draft, Judge, Mode};
+use self::judge::{Draft, Judge, Mode, SealMemo};
 pub use self::reason::{Reason, Verdict, derived_id};
 pub use self::snapshot::BooksError;
 use self::state::{NONE, Rule, STOPPED, State, hash_of, number};
 use self::view::View;
 pub use self::views::{
-    Balance, ClaimCause, ClaimRecord, CurrencyView, Explanation, ForkView, Member, OrderKind, OrderStatus,
-    OrderView, Quarantined, SealView, TreasuryView, WitnessSetView,
+    Balance, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView, Explanation, ForkView,
+    Member, OrderKind, OrderStatus, OrderView, Quarantined, SealView, StandingView, Transfer, TransferCause,
+    TreasuryView, WitnessSetView,
 };
 pub use self::words::{RATINGS_MAX, RatingView, TRUSTED_MAX, TrustEdge};
 use crate::act::{Act, OrderRef, Post};
@@ -89,8 +93,8 @@ pub struct Books {
     space: Did,
     state: State,
     facts: Facts,
-    /// Whether the digest of a seal is that of its past: never changes once known.
-    memo: BTreeMap<[u8; 32], bool>,
+    /// What the past of a seal says of it: never changes once known.
+    memo: BTreeMap<[u8; 32], SealMemo>,
     /// What was judged last and not applied yet, as long as nothing has changed since.
     considered: Option<(Item, Draft, Arc<View>)>,
     len: u32,
@@ -157,8 +161,8 @@ impl Books {
             self.is_stale = true;
             return Outcome { rejudge: true, ..Outcome::default() };
         }
-        if let Some(is_right) = draft.seal_is_right {
-            self.memo.insert(hash_of(&item.id), is_right);
+        if let Some(known) = &draft.seal_memo {
+            self.memo.insert(hash_of(&item.id), known.clone());
         }
         let mut outcome = self.outcome(&draft);
         let is_sensitive = self.is_sensitive(item, &draft);
@@ -289,12 +293,11 @@ impl Books {
         let mut taken: Vec<Item> = Vec::new();
         for seal in wanted {
             let Some(item) = items.get(*seal as usize) else { continue };
-            let digest = item
-                .post
-                .acts
-                .iter()
-                .find_map(|act| if let Act::Seal { digest, .. } = act { Some(digest) } else { None });
-            let Some(digest) = digest else { continue };
+            let said = item.post.acts.iter().find_map(|act| {
+                let Act::Seal { digest, prev, time, .. } = act else { return None };
+                Some((digest, *prev, time.as_millis()))
+            });
+            let Some((digest, prev, time)) = said else { continue };
             let mut cut = BTreeSet::new();
             let mut stack: Vec<u32> = parents.get(*seal as usize).map_or_else(Vec::new, |list| list.to_vec());
             while let Some(idx) = stack.pop() {
@@ -327,9 +330,15 @@ impl Books {
             if rolling.is_stale {
                 rolling.rejudge_all(&taken);
             }
-            let is_right = rolling.state.whole_digest().as_slice() == digest.as_slice();
-            self.memo.extend(rolling.memo.iter().map(|(seal, is_right)| (*seal, *is_right)));
-            self.memo.insert(hash_of(&item.id), is_right);
+            let (heads, totals) = rolling.state.whole_totals(&rolling.facts);
+            let is_right = rolling.state.digest_of(&heads, &totals).as_slice() == digest.as_slice();
+            let named = item.refs.iter().find(|(id, _)| Some(*id) == prev);
+            let prev = named.and_then(|(_, idx)| places.get(idx)).filter(|_| is_right);
+            let charges = prev.map_or_else(Vec::new, |prev| {
+                rolling.state.charges(&rolling.facts, &rolling.everything(), *prev, time, &totals)
+            });
+            self.memo.extend(rolling.memo.iter().map(|(seal, known)| (*seal, known.clone())));
+            self.memo.insert(hash_of(&item.id), SealMemo { is_right, charges });
         }
     }
 

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::PostError;
+
 /// The most periods that are charged at once. More have passed: the rest is forgiven.
 pub const PERIODS_MAX: u32 = 120;
 
@@ -23,6 +25,26 @@ pub struct Demurrage {
 }
 
 impl Demurrage {
+    pub(crate) fn check(&self) -> Result<(), PostError> {
+        if self.threshold < 0 {
+            return Err(PostError::Field("threshold", "what is free of charge is 0 or more"));
+        }
+        if !(1..=1_000_000).contains(&self.rate_ppm) {
+            return Err(PostError::Field("rate_ppm", "1 to 1,000,000 parts per million"));
+        }
+        if !(1..=3_660).contains(&self.period_days) {
+            return Err(PostError::Field("period_days", "1 to 3,660 days"));
+        }
+        Ok(())
+    }
+
+    /// Returns how many periods end after one time and not after another, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub(crate) fn periods(&self, after: u64, until: u64) -> u32 {
+        let period = u64::from(self.period_days.max(1)) * 86_400_000;
+        u32::try_from((until / period).saturating_sub(after / period)).unwrap_or(u32::MAX)
+    }
+
     /// Charges a balance for so many periods: what goes to the fund, in the smallest unit. Nothing is charged below the
     /// threshold, and never so much that the balance would fall below it.
     #[must_use]

@@ -12,6 +12,7 @@ mod act;
 mod books;
 mod certificate;
 mod demurrage;
+mod dispute;
 mod error;
 mod export;
 mod health;
@@ -21,6 +22,7 @@ mod misbehaviour;
 mod money;
 mod policy;
 pub mod replica;
+mod standing;
 mod statement;
 mod witness;
 
@@ -29,15 +31,17 @@ pub use crate::act::{
     PROOFS_MAX, Post, SET_MAX, post_of,
 };
 pub use crate::books::{
-    Balance, Books, BooksError, ClaimCause, ClaimRecord, CurrencyView, Explanation, ForkRule, ForkView, Item,
-    Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined, RATINGS_MAX, RatingView, Reason,
-    SealView, TRUSTED_MAX, TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
+    Balance, Books, BooksError, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView,
+    Explanation, ForkRule, ForkView, Item, Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined,
+    RATINGS_MAX, RatingView, Reason, SealView, StandingView, TRUSTED_MAX, Transfer, TransferCause,
+    TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
 };
 pub use crate::certificate::{
     APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,
     quorum,
 };
 pub use crate::demurrage::{Demurrage, PERIODS_MAX};
+pub use crate::dispute::{DisputeAct, DisputePolicy, MEDIATORS_MAX, Outcome as DisputeOutcome};
 pub use crate::error::{InvitationError, PostError};
 pub use crate::export::{Export, ExportError, ExportRow, from_cell};
 pub use crate::health::{
@@ -48,6 +52,7 @@ pub use crate::lines::{LineExplanation, TRUST_FULL_PPM, covers, recommended_line
 pub use crate::misbehaviour::{Evidence, Misbehaviour, Offence, OffenceCounts, Violation};
 pub use crate::money::{Money, MoneyError, format_amount, parse_amount, split};
 pub use crate::policy::{CreditPolicy, Finality, SpacePolicy, Tier};
+pub use crate::standing::{Every, STANDING_COUNT_MAX, StandingOrder, standing_key};
 pub use crate::statement::{Period, PeriodError, Statement, StatementItem, StatementLine, StatementOf};
 pub use crate::witness::{
     Candidate, Counted, Era, Handover, Memory, Refusal, SEAL_SKEW_MAX, Standing, Tally, VoteRecord, Witness,

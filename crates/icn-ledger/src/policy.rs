@@ -1,7 +1,9 @@
 //! The rules that a space chooses for itself.
 
+use icn_types::Did;
 use serde::{Deserialize, Serialize};
 
+use crate::dispute::DisputePolicy;
 use crate::error::PostError;
 
 /// The most tiers of finality.
@@ -37,6 +39,12 @@ pub struct SpacePolicy {
     pub free_jobs: bool,
     /// How long an epoch lasts, in seconds; 0: nobody seals by itself.
     pub epoch_seconds: u64,
+    /// How disputes go; absent: as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disputes: Option<DisputePolicy>,
+    /// The account that bears what the community writes off; absent: nothing can be written off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fund: Option<Did>,
 }
 
 /// How the credit lines of a currency are measured (conflict C-22), in whole units of the currency.
@@ -58,11 +66,14 @@ pub struct CreditPolicy {
     pub required_cleared: i64,
     /// The most that one counterparty adds to the cleared volume.
     pub per_counterparty_max: i64,
+    /// What a balance may come to at most: what would lift it above is not accepted. Absent: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_max: Option<i64>,
 }
 
 impl Default for SpacePolicy {
     fn default() -> Self {
-        Self { finality: Vec::new(), free_jobs: true, epoch_seconds: 60 }
+        Self { finality: Vec::new(), free_jobs: true, epoch_seconds: 60, disputes: None, fund: None }
     }
 }
 
@@ -78,12 +89,14 @@ impl Default for CreditPolicy {
             ramp_days: 90,
             required_cleared: 10,
             per_counterparty_max: 100,
+            balance_max: None,
         }
     }
 }
 
 impl SpacePolicy {
     pub(crate) fn check(&self) -> Result<(), PostError> {
+        self.disputes.as_ref().map_or(Ok(()), DisputePolicy::check)?;
         let starts_at_zero = self.finality.first().is_none_or(|tier| tier.from == 0);
         let rises = self.finality.is_sorted_by(|a, b| a.from < b.from && a.level <= b.level);
         if self.finality.len() <= TIERS_MAX && starts_at_zero && rises {
@@ -112,6 +125,10 @@ impl CreditPolicy {
             growth_per: self.growth_per.saturating_abs(),
             required_cleared: self.required_cleared.saturating_abs(),
             per_counterparty_max: self.per_counterparty_max.saturating_abs(),
+            balance_max: match self.balance_max {
+                Some(max) => Some(max.saturating_abs()),
+                None => None,
+            },
             ..self
         }
     }
@@ -120,6 +137,9 @@ impl CreditPolicy {
         let amounts = [self.initial, self.max, self.growth, self.required_cleared, self.per_counterparty_max];
         if amounts.iter().any(|amount| !(0..=1_000_000_000).contains(amount)) {
             return Err(PostError::Field("policy", "its amounts are 0 to 1,000,000,000 whole units"));
+        }
+        if self.balance_max.is_some_and(|max| !(1..=1_000_000_000).contains(&max)) {
+            return Err(PostError::Field("balance_max", "1 to 1,000,000,000 whole units"));
         }
         if !(1..=1_000_000_000).contains(&self.growth_per) || self.initial > self.max {
             return Err(PostError::Field(

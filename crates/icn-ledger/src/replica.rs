@@ -11,6 +11,7 @@ mod event;
 mod pass;
 mod posting;
 mod repair;
+mod standings;
 mod syncing;
 mod taking;
 mod view;
@@ -28,6 +29,7 @@ pub use self::event::{Arrived, Effect, Event, Live, PostRequest, Posted, Session
 pub use self::pass::{Bearer, PASS_BYTES_MAX, Pass};
 use self::posting::Own;
 pub use self::posting::Refusal;
+use self::standings::Standings;
 use self::syncing::{Node, Session};
 use crate::books::Books;
 use crate::certificate::Certificate;
@@ -129,6 +131,7 @@ pub struct Replica {
     notes: Vec<Write>,
     /// How many forks were looked at for such as this node can repair.
     repaired: usize,
+    standings: Standings,
     must_rejudge: bool,
     started: Timestamp,
     turn: u64,
@@ -176,6 +179,7 @@ impl Replica {
             sealed: None,
             notes: Vec::new(),
             repaired: 0,
+            standings: Standings::default(),
             must_rejudge: false,
             started: Timestamp::default(),
             turn: config.seed,

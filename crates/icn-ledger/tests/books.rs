@@ -259,8 +259,10 @@ fn the_overrun_of_a_lowering_is_known_before() {
 fn freezes_are_for_stewards_and_bind_whoever_has_seen_them() {
     // B-60.
     let mut story = space();
-    let not_allowed = story.says(did(4), vec![Act::Freeze { account: did(2), reason: "envy".into() }]);
-    let frozen = story.says(root(), vec![Act::Freeze { account: did(2), reason: "late".into() }]);
+    let not_allowed =
+        story.says(did(4), vec![Act::Freeze { account: did(2), reason: "envy".into(), expires: None }]);
+    let frozen =
+        story.says(root(), vec![Act::Freeze { account: did(2), reason: "late".into(), expires: None }]);
     let unaware = story.says_knowing(did(2), &[0], vec![pay(did(3), 1)]);
     let aware = story.says_knowing(did(2), &[frozen], vec![pay(did(3), 1)]);
     let books = story.books();

@@ -6,7 +6,7 @@ mod books_support;
 use std::collections::BTreeMap;
 
 use books_support::{HOURS, History, Random, Wild, draw};
-use icn_ledger::{Act, Books, ClaimCause, Reason, Verdict};
+use icn_ledger::{Act, Books, ClaimCause, Reason, TransferCause, Verdict};
 use proptest::prelude::*;
 
 fn compare(history: &History, seed: u64) {
@@ -62,22 +62,32 @@ proptest! {
 
     #[test]
     fn any_order_gives_the_same_books(seed in any::<u64>()) {
-        compare(&draw(seed, Wild { steps: 60, forks: false, seals: false, witnesses: false }), seed);
+        compare(&draw(seed, Wild { steps: 60, forks: false, seals: false, witnesses: false, derived: false }), seed);
     }
 
     #[test]
     fn any_order_gives_the_same_books_with_forks(seed in any::<u64>()) {
-        compare(&draw(seed, Wild { steps: 50, forks: true, seals: false, witnesses: false }), seed);
+        compare(&draw(seed, Wild { steps: 50, forks: true, seals: false, witnesses: false, derived: false }), seed);
     }
 
     #[test]
     fn any_order_gives_the_same_books_with_seals(seed in any::<u64>()) {
-        compare(&draw(seed, Wild { steps: 60, forks: false, seals: true, witnesses: false }), seed);
+        compare(&draw(seed, Wild { steps: 60, forks: false, seals: true, witnesses: false, derived: false }), seed);
     }
 
     #[test]
     fn any_order_gives_the_same_books_with_everything(seed in any::<u64>()) {
-        compare(&draw(seed, Wild { steps: 60, forks: true, seals: true, witnesses: true }), seed);
+        compare(&draw(seed, Wild { steps: 60, forks: true, seals: true, witnesses: true, derived: false }), seed);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_books_with_what_is_derived(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 80, forks: false, seals: true, witnesses: false, derived: true }), seed);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_books_with_what_is_derived_and_everything(seed in any::<u64>()) {
+        compare(&draw(seed, Wild { steps: 80, forks: true, seals: true, witnesses: seed % 2 == 0, derived: true }), seed);
     }
 }
 
@@ -86,7 +96,7 @@ proptest! {
 
     #[test]
     fn a_checkpoint_goes_on_like_the_books_it_was_taken_of(seed in any::<u64>()) {
-        let history = draw(seed, Wild { steps: 50, forks: seed % 2 == 0, seals: true, witnesses: seed % 3 == 0 });
+        let history = draw(seed, Wild { steps: 50, forks: seed % 2 == 0, seals: true, witnesses: seed % 3 == 0, derived: seed % 4 < 2 });
         let order = history.all();
         let items = history.items(&order);
         let whole = history.apply(&order);
@@ -109,7 +119,7 @@ proptest! {
     #[test]
     fn a_verdict_follows_from_the_past_alone(seed in any::<u64>()) {
         // Without forks and seals nothing but the past decides: each entry with its past only gives the same verdicts.
-        let history = draw(seed, Wild { steps: 50, forks: false, seals: false, witnesses: seed % 2 == 0 });
+        let history = draw(seed, Wild { steps: 50, forks: false, seals: false, witnesses: seed % 2 == 0, derived: seed % 3 == 0 });
         let order = history.all();
         let books = history.apply(&order);
         for raw in order.iter().copied().filter(|raw| raw % 5 == 0) {
@@ -122,7 +132,7 @@ proptest! {
 
     #[test]
     fn nobody_spends_beyond_its_line(seed in any::<u64>()) {
-        let history = draw(seed, Wild { steps: 60, forks: seed % 2 == 0, seals: seed % 3 == 0, witnesses: false });
+        let history = draw(seed, Wild { steps: 60, forks: seed % 2 == 0, seals: seed % 3 == 0, witnesses: false, derived: false });
         for (raw, entry) in history.raws.iter().enumerate() {
             let spends = |act: &Act| matches!(act, Act::Pay { .. } | Act::Hold { .. });
             if !entry.post.acts.iter().any(spends) {
@@ -142,5 +152,37 @@ proptest! {
                 prop_assert!(balance.available >= 0, "{balance:?} at {raw}");
             }
         }
+    }
+}
+
+/// The properties above say little about what is never drawn.
+#[test]
+fn the_histories_hold_what_is_derived() {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..100 {
+        let wild =
+            Wild { steps: 80, forks: seed % 2 == 0, seals: true, witnesses: seed % 3 == 0, derived: true };
+        let history = draw(seed, wild);
+        let books = history.replay(&history.all());
+        for transfer in (1..=6).flat_map(|n| books.transfers(&books_support::did(n), 0, 1_000)) {
+            *counts
+                .entry(match transfer.cause {
+                    TransferCause::Demurrage { .. } => "demurrage",
+                    TransferCause::Dispute { .. } => "dispute",
+                    TransferCause::WriteOff => "write-off",
+                })
+                .or_default() += 1;
+        }
+        let beside = books.seals().iter().filter(|seal| seal.is_in_force && !seal.is_in_line).count();
+        *counts.entry("seals beside the line").or_default() += beside;
+        *counts.entry("seals").or_default() += books.seals().len();
+        *counts.entry("disputes").or_default() += books.disputes().len();
+        let resolved = books.disputes().iter().filter(|dispute| dispute.outcome.is_some()).count();
+        *counts.entry("resolved").or_default() += resolved;
+        *counts.entry("forks").or_default() += books.forks().len();
+    }
+    eprintln!("{counts:?}");
+    for what in ["demurrage", "dispute", "write-off", "seals beside the line", "resolved", "forks"] {
+        assert!(counts.get(what).is_some_and(|count| *count >= 8), "too little of {what}: {counts:?}");
     }
 }

@@ -126,6 +126,38 @@ fn epochs_are_sealed() {
     assert_eq!(net.nodes[0].replica.books().seals().len(), seals, "nothing happened, nothing is sealed");
 }
 
+/// Where nothing is said nothing is sealed, except when a seal's time ends a freeze or a period.
+#[test]
+fn a_quiet_space_is_sealed_when_a_time_is_over() {
+    let mut net = Net::new(3);
+    let (steward, late) = (net.nodes[0].did, net.nodes[1].did);
+    let policy = SpacePolicy { epoch_seconds: 2, fund: Some(net.nodes[2].did), ..SpacePolicy::default() };
+    let expires = Some(net.now.plus(icn_types::Duration::from_secs(30)));
+    let freeze = Act::Freeze { account: late, reason: "to be clarified".into(), expires };
+    net.pay(0, 1, 50).unwrap();
+    net.post(0, steward, vec![Act::Policy(policy), freeze]).unwrap();
+    net.run(25_000);
+    assert!(net.pay(1, 2, 1).is_err());
+    let seals = net.nodes[0].replica.books().seals().len();
+    net.run(10_000);
+    assert_eq!(net.nodes[0].replica.books().seals().len(), seals + 1);
+    net.pay(1, 2, 1).unwrap();
+    let rule = icn_ledger::Demurrage { threshold: 9, rate_ppm: 100_000, period_days: 1 };
+    let fund = Some(net.nodes[2].did);
+    let act = Act::Demurrage { currency: "hours".into(), rule: Some(rule), fund };
+    net.post(0, steward, vec![act]).unwrap();
+    net.run(10_000);
+    let seals = net.nodes[0].replica.books().seals().len();
+    net.now = net.now.plus(icn_types::Duration::from_secs(86_400));
+    net.run(10_000);
+    assert_eq!(net.nodes[0].replica.books().seals().len(), seals + 1, "one for the period");
+    // 10 % of what is above 9.
+    assert_eq!((net.balance(2, 1), net.balance(2, 2)), (45, 5));
+    net.agree();
+    net.run(10_000);
+    assert_eq!(net.nodes[0].replica.books().seals().len(), seals + 1);
+}
+
 /// A hold that nobody captures ends with the first seal after its time, although nothing else happens.
 #[test]
 fn a_hold_lapses() {

@@ -1,6 +1,8 @@
 //! What can be typed: every command, flag and help text. Completions and man pages come from here too.
 
+mod coins;
 mod content;
+mod dispute;
 mod hold;
 mod job;
 mod ledger;
@@ -18,7 +20,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::coins::{
+    DemurrageCommand, RecurringAddArgs, RecurringCommand, RecurringEndArgs, RecurringListArgs, TransfersArgs,
+    WriteOffArgs,
+};
 pub(crate) use self::content::{AddArgs, CatArgs, GetArgs, StatArgs};
+pub(crate) use self::dispute::{DisputeCommand, DisputeFileArgs, DisputeListArgs, DisputeResolveArgs};
 pub(crate) use self::hold::{HoldCaptureArgs, HoldClaimArgs, HoldCommand, HoldListArgs, HoldPlaceArgs};
 pub(crate) use self::job::{CancelArgs, JobCommand, JobRunArgs, ListArgs, LogsArgs, WaitArgs};
 pub(crate) use self::ledger::{

@@ -293,6 +293,7 @@ pub(crate) fn explanation_pairs(explanation: &Explanation) -> Vec<(&'static str,
         ("asked for", explanation.requested.as_ref()),
         ("line", Some(&explanation.line)),
         ("balance", Some(&explanation.booked)),
+        ("by others", explanation.derived.as_ref()),
         ("reserved", Some(&explanation.reserved)),
         ("not final", Some(&explanation.pending)),
         ("available", Some(&explanation.available)),
@@ -306,6 +307,7 @@ pub(crate) fn explanation_pairs(explanation: &Explanation) -> Vec<(&'static str,
             let note = match (name, &explanation.line_from) {
                 ("line", Some(entry)) => format!("  granted by {entry}"),
                 ("line", None) => "  as for every new member".to_owned(),
+                ("by others", _) => "  of the balance: see `icn ledger transfers`".to_owned(),
                 _ => String::new(),
             };
             pairs.push((name, format!("{:>width$}{note}", clean(&amount.text))));

@@ -82,6 +82,15 @@ fn what_people_see() {
         ("ledger_verify", "ledger verify"),
         ("ledger_health", "ledger health"),
         ("ledger_health_all", "ledger health --all"),
+        ("ledger_recurring_add", "ledger recurring add bob 20 hours --every 1mo --memo rent"),
+        ("ledger_recurring_list", "ledger recurring list --all"),
+        ("ledger_recurring_end", "ledger recurring end bafy"),
+        ("ledger_split", "ledger pay 10 hours --split bob:1,ada:1"),
+        ("ledger_demurrage", "ledger demurrage show"),
+        ("ledger_transfers", "ledger transfers"),
+        ("ledger_dispute_file", "ledger dispute file bafy --reason late"),
+        ("ledger_dispute_list", "ledger dispute list"),
+        ("ledger_dispute_resolve", "ledger dispute resolve bafy --refund 2.50"),
     ] {
         insta::assert_snapshot!(name, shown(line, &served.icn(line)));
     }
@@ -281,10 +290,103 @@ fn rules_are_written_as_they_were_typed() {
             json!({ "freeze": { "account": "bob", "reason": "stolen" } }),
         ),
         ("ledger unfreeze bob".to_owned(), json!({ "unfreeze": { "account": "bob" } })),
+        (
+            "ledger freeze bob --reason late --until 14d".to_owned(),
+            json!({ "freeze": { "account": "bob", "reason": "late", "expires_seconds": 1_209_600 } }),
+        ),
+        (
+            "ledger demurrage set --above 50 --rate 2% --every 30 --fund pot".to_owned(),
+            json!({ "demurrage": {
+                "currency": null, "above": "50", "rate_ppm": 20_000, "period_days": 30, "fund": "pot",
+            } }),
+        ),
+        ("ledger demurrage end".to_owned(), json!({ "end_demurrage": { "currency": null } })),
+        (
+            format!("ledger write-off {member} 2 hours --reason left"),
+            json!({ "write_off": {
+                "account": member, "amount": "2 hours", "currency": null, "reason": "left",
+            } }),
+        ),
+        (
+            "space policy --fund pot --mediator cleo --mediation 7d".to_owned(),
+            json!({ "policy": {
+                "finality": null, "free_jobs": null, "epoch_seconds": null, "fund": "pot",
+                "mediators": ["cleo"], "mediation_seconds": 604_800,
+            } }),
+        ),
     ] {
         let output = served.icn(&line);
         assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
         assert_eq!(books.last("rule")["act"], expected, "{line}");
+    }
+}
+
+#[test]
+fn disputes_and_standing_orders_ask_for_what_was_typed() {
+    let (served, books) = Served::with_spaces(&["Bakery"]);
+    for (line, route, expected) in [
+        (
+            "ledger pay 10 hours --split bob:2,ada --memo pot",
+            "split",
+            json!({
+                "amount": "10 hours", "shares": [{ "to": "bob", "weight": 2 }, { "to": "ada", "weight": 1 }],
+                "memo": "pot", "key": null,
+            }),
+        ),
+        (
+            "ledger pay 10 --among --key may",
+            "split",
+            json!({ "amount": "10", "shares": [], "memo": null, "key": "may" }),
+        ),
+        (
+            "ledger recurring add bob 5 --every 2w --start 2027-01-01T08:00:00Z --count 3",
+            "place_standing",
+            json!({
+                "to": "bob", "amount": "5", "memo": null, "every": { "days": 14 },
+                "start": "2027-01-01T08:00:00.000Z", "count": 3, "until": null, "key": null,
+            }),
+        ),
+        (
+            "ledger dispute mediate bafy cleo",
+            "dispute_step",
+            json!(["bafy", { "mediate": { "mediator": "cleo" } }]),
+        ),
+        ("ledger dispute escalate bafy", "dispute_step", json!(["bafy", "escalate"])),
+        (
+            "ledger dispute resolve bafy --reverse",
+            "dispute_step",
+            json!(["bafy", { "resolve": { "outcome": "reversed" } }]),
+        ),
+        (
+            "ledger dispute resolve bafy --stands",
+            "dispute_step",
+            json!(["bafy", { "resolve": { "outcome": "valid" } }]),
+        ),
+        (
+            "ledger dispute resolve bafy --write-off 2",
+            "dispute_step",
+            json!(["bafy", { "resolve": { "outcome": { "write_off": "2" } } }]),
+        ),
+        (
+            "ledger dispute evidence bafy --note new",
+            "dispute_step",
+            json!(["bafy", { "evidence": { "items": [], "note": "new" } }]),
+        ),
+    ] {
+        let output = served.icn(line);
+        assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+        assert_eq!(books.last(route), expected, "{line}");
+    }
+    for wrong in [
+        "ledger pay bob",
+        "ledger pay 10 --among --split bob:1",
+        "ledger pay 10 --among --expires 7d",
+        "ledger dispute resolve bafy",
+        "ledger dispute resolve bafy --stands --reverse",
+        "ledger recurring add bob 5 --every 1h",
+        "ledger demurrage set --above 5 --rate 2 --fund pot",
+    ] {
+        assert_eq!(code(&served.icn(wrong)), 2, "{wrong}");
     }
 }
 

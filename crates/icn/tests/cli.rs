@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 82] = [
+const COMMANDS: [&str; 110] = [
     "",
     "init",
     "node",
@@ -65,6 +65,24 @@ const COMMANDS: [&str; 82] = [
     "ledger limits",
     "ledger freeze",
     "ledger unfreeze",
+    "ledger recurring",
+    "ledger recurring add",
+    "ledger recurring list",
+    "ledger recurring end",
+    "ledger demurrage",
+    "ledger demurrage set",
+    "ledger demurrage show",
+    "ledger demurrage end",
+    "ledger dispute",
+    "ledger dispute file",
+    "ledger dispute list",
+    "ledger dispute show",
+    "ledger dispute evidence",
+    "ledger dispute mediate",
+    "ledger dispute resolve",
+    "ledger dispute escalate",
+    "ledger transfers",
+    "ledger write-off",
     "ledger explain",
     "ledger forks",
     "ledger claims",

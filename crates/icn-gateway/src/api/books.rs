@@ -6,12 +6,14 @@
 
 mod amount;
 mod audit;
+mod dispute;
 mod health;
 mod ledger;
 mod names;
 mod order;
 mod rule;
 mod space;
+mod standing;
 mod statement;
 
 use std::pin::Pin;
@@ -25,6 +27,9 @@ pub use self::amount::{Amount, amount_text};
 pub use self::audit::{
     Branch, CurrencySum, DebtClaim, EntryView, Export, ExportFormat, Fork, JudgedAct, LedgerVerdict,
     Misbehaviour, Quarantined, Seal,
+};
+pub use self::dispute::{
+    Dispute, DisputeOutcome, DisputeRequest, DisputeStatus, DisputeStep, DisputeStepRequest, Exhibit,
 };
 pub use self::health::{HealthFigure, HealthLevel, HealthSign, HealthUnit, LedgerHealth, NamedFigure};
 pub use self::ledger::{Balance, Explain, Explanation, Listing, Movement, PrepareRequest, Way};
@@ -41,6 +46,7 @@ pub use self::space::{
     Currency, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
     OwnMember, Party, Space, SpaceState, WitnessSet,
 };
+pub use self::standing::{DemurrageRule, Every, Share, SplitRequest, Standing, StandingRequest, Transfer};
 pub use self::statement::{StatementFormat, StatementRequest};
 use super::{ByteStream, Problem};
 
@@ -116,6 +122,37 @@ pub trait Books: Send + Sync + 'static {
         turn: OrderTurn,
         request: TurnRequest,
     ) -> Result<Order, Problem>;
+
+    /// Pays several at once, in one entry: all of it is sent or none.
+    async fn split(&self, space: &str, request: SplitRequest) -> Result<Vec<Order>, Problem>;
+    /// Lists the standing orders of one account, oldest first; `all`: those that have ended, too.
+    async fn standings(&self, space: &str, part: Listing) -> Result<Page<Standing>, Problem>;
+    /// Places a standing order: this node pays whenever it is due.
+    async fn place_standing(&self, space: &str, request: StandingRequest) -> Result<Standing, Problem>;
+    /// Ends a standing order, found by its reference or a beginning of it. Only its payer can.
+    async fn end_standing(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Standing, Problem>;
+    /// Lists what seals and acts of others have moved into and out of one account, newest first.
+    async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem>;
+    /// Lists how idle balances are charged, by currency.
+    async fn demurrage(&self, space: &str, part: Listing) -> Result<Page<DemurrageRule>, Problem>;
+    /// Lists disputes, newest first; `all`: those that are over, too.
+    async fn disputes(&self, space: &str, part: Listing) -> Result<Page<Dispute>, Problem>;
+    /// Opens a dispute about an accepted payment. For its payer and payee.
+    async fn file_dispute(&self, space: &str, request: DisputeRequest) -> Result<Dispute, Problem>;
+    /// Shows a dispute, found by its reference, that of the payment, or a unique beginning of one.
+    async fn dispute(&self, space: &str, reference: &str) -> Result<Dispute, Problem>;
+    /// Takes a dispute one step further.
+    async fn dispute_step(
+        &self,
+        space: &str,
+        reference: &str,
+        request: DisputeStepRequest,
+    ) -> Result<Dispute, Problem>;
 
     /// Lists entries, newest first by arrival here; with `account`, that author's only.
     async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem>;

@@ -216,7 +216,7 @@ pub(super) async fn export(
 }
 
 /// Reads a space and a reference out of a path.
-fn order_of(path: OrderPath) -> Answer<(String, String)> {
+pub(super) fn order_of(path: OrderPath) -> Answer<(String, String)> {
     let Path((space, reference)) = path?;
     let space = space_of(Ok(Path(space)))?;
     if reference.len() <= REFERENCE_BYTES_MAX {

@@ -56,6 +56,36 @@ impl Books for FakeBooks {
     async fn witnesses(&self, space: &str) -> Got<WitnessSet> {
         Err(called("witnesses", space, json!(null)))
     }
+    async fn split(&self, space: &str, request: SplitRequest) -> Got<Vec<Order>> {
+        Err(called("split", space, json!(request)))
+    }
+    async fn standings(&self, space: &str, listing: Listing) -> Got<Page<Standing>> {
+        Err(called("standings", space, part(&listing)))
+    }
+    async fn place_standing(&self, space: &str, request: StandingRequest) -> Got<Standing> {
+        Err(called("place_standing", space, json!(request)))
+    }
+    async fn end_standing(&self, space: &str, reference: &str, request: TurnRequest) -> Got<Standing> {
+        Err(called("end_standing", space, json!([reference, request.key])))
+    }
+    async fn transfers(&self, space: &str, listing: Listing) -> Got<Page<Transfer>> {
+        Err(called("transfers", space, part(&listing)))
+    }
+    async fn demurrage(&self, space: &str, listing: Listing) -> Got<Page<DemurrageRule>> {
+        Err(called("demurrage", space, part(&listing)))
+    }
+    async fn disputes(&self, space: &str, listing: Listing) -> Got<Page<Dispute>> {
+        Err(called("disputes", space, part(&listing)))
+    }
+    async fn file_dispute(&self, space: &str, request: DisputeRequest) -> Got<Dispute> {
+        Err(called("file_dispute", space, json!([request.order, request.reason])))
+    }
+    async fn dispute(&self, space: &str, reference: &str) -> Got<Dispute> {
+        Err(called("dispute", space, json!(reference)))
+    }
+    async fn dispute_step(&self, space: &str, reference: &str, request: DisputeStepRequest) -> Got<Dispute> {
+        Err(called("dispute_step", space, json!([reference, request.step])))
+    }
     async fn balances(&self, space: &str, listing: Listing) -> Got<Page<Balance>> {
         Err(called("balances", space, part(&listing)))
     }
@@ -80,6 +110,7 @@ impl Books for FakeBooks {
             line: zero(),
             line_from: None,
             booked: zero(),
+            derived: None,
             reserved: zero(),
             pending: zero(),
             available: zero(),

@@ -7,6 +7,7 @@ use super::*;
 use crate::certificate::Vote;
 use crate::invitation::InvitationTerms;
 use crate::policy::{Finality, Tier};
+use crate::{DisputeAct, DisputeOutcome};
 
 fn key(n: u8) -> Keypair {
     Keypair::from_seed([n; 32])
@@ -245,7 +246,8 @@ fn any_act() -> impl Strategy<Value = Act> {
         }),
         (any_did(), code(), 0..=i64::MAX, any::<u64>())
             .prop_map(|(account, currency, limit, number)| Act::Line { account, currency, limit, number }),
-        (any_did(), "[^\\p{Cc}]{0,40}").prop_map(|(account, reason)| Act::Freeze { account, reason }),
+        (any_did(), "[^\\p{Cc}]{0,40}", option::of(any_time()))
+            .prop_map(|(account, reason, expires)| Act::Freeze { account, reason, expires }),
         any_did().prop_map(|account| Act::Unfreeze { account }),
         (1..=u64::MAX, any_set()).prop_map(|(number, members)| Act::Witnesses { number, members }),
         (any_did(), any_set()).prop_map(|(account, approvers)| {
@@ -302,6 +304,65 @@ fn any_act() -> impl Strategy<Value = Act> {
             receipt,
             outcome: JobOutcome::Missing
         }),
+        (code(), option::of((0..=i64::MAX, 1..=1_000_000_u32, 1..=3_660_u32, any_did()))).prop_map(
+            |(currency, rule)| {
+                let fund = rule.map(|(.., fund)| fund);
+                let rule = rule.map(|(threshold, rate_ppm, period_days, _)| crate::Demurrage {
+                    threshold,
+                    rate_ppm,
+                    period_days,
+                });
+                Act::Demurrage { currency, rule, fund }
+            }
+        ),
+        any_dispute().prop_map(Act::Dispute),
+        any_order().prop_map(|standing| Act::EndStanding { standing }),
+        (any_did(), amount(), code(), memo(), any_time(), 1..=3_660_u32, option::of(1..=100_000_u32))
+            .prop_map(|(to, amount, currency, memo, start, every, count)| Act::Standing(
+                crate::StandingOrder {
+                    to,
+                    amount,
+                    currency,
+                    memo,
+                    start,
+                    every: if every % 2 == 0 {
+                        crate::Every::Days(every)
+                    } else {
+                        crate::Every::Months(every)
+                    },
+                    count,
+                    until: count.map(|_| start),
+                }
+            )),
+        (any_did(), code(), amount(), 1..=u64::MAX, "[^\\p{Cc}]{0,40}").prop_map(
+            |(account, currency, amount, number, reason)| Act::WriteOff {
+                account,
+                currency,
+                amount,
+                number,
+                reason
+            }
+        ),
+    ]
+}
+
+fn any_dispute() -> impl Strategy<Value = DisputeAct> {
+    let outcome = prop_oneof![
+        Just(DisputeOutcome::EntryValid),
+        Just(DisputeOutcome::EntryReversed),
+        (1..=i64::MAX).prop_map(|amount| DisputeOutcome::PartialRefund { amount }),
+        (1..=i64::MAX).prop_map(|amount| DisputeOutcome::WriteOff { amount }),
+    ];
+    let text = || "[^\\p{Cc}]{0,40}";
+    prop_oneof![
+        (any_order(), any_cid(), text(), vec(any_cid(), 0..4)).prop_map(
+            |(order, acceptance, reason, evidence)| DisputeAct::File { order, acceptance, reason, evidence }
+        ),
+        (any_order(), vec(any_cid(), 1..4), option::of(text()))
+            .prop_map(|(dispute, items, note)| DisputeAct::Evidence { dispute, items, note }),
+        (any_order(), any_did()).prop_map(|(dispute, mediator)| DisputeAct::Mediate { dispute, mediator }),
+        any_order().prop_map(|dispute| DisputeAct::Escalate { dispute }),
+        (any_order(), outcome).prop_map(|(dispute, outcome)| DisputeAct::Resolve { dispute, outcome }),
     ]
 }
 

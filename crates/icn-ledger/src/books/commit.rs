@@ -9,8 +9,13 @@ use sha2::{Digest, Sha256};
 use super::Item;
 use super::facts::Facts;
 use super::judge::{Draft, Mode};
-use super::state::{CERTIFIED, EntryRec, Event, Kind, NONE, Rule, STOPPED, State, VOID, number};
+use super::state::{CERTIFIED, DisputeStep, EntryRec, Event, Kind, NONE, Rule, STOPPED, State, VOID, number};
 use super::view::View;
+
+/// How many entries of each author count.
+pub(super) type Lengths = BTreeMap<u32, u32>;
+/// What is booked, by account and currency.
+pub(super) type Totals = BTreeMap<(u32, u32), i128>;
 
 impl State {
     /// Carries out a draft. The item must be the next one.
@@ -62,12 +67,22 @@ impl State {
             }
         }
         if let Some(seal) = draft.seal {
+            self.index_charges(idx, &seal.charges);
             self.seals.insert(idx, seal);
         }
         self.repairs.extend(draft.repairs.into_iter().map(|(at, lost)| (idx, at, lost)));
         self.relied.extend(draft.relied);
         self.void_declines.extend(draft.void_declines.into_iter().map(|order| (idx, order)));
         self.sets_used.extend(draft.sets_used);
+        for (order, index) in draft.evidence {
+            self.evidence.entry((order, draft.author)).or_default().push((idx, index));
+        }
+        self.standings.extend(draft.standings.into_iter().map(|(index, standing)| ((idx, index), standing)));
+        for place in draft.ended {
+            if let Some(standing) = self.standings.get_mut(&place) {
+                standing.ended = idx;
+            }
+        }
     }
 
     fn commit_view(&mut self, idx: u32, draft: &Draft, past: &Arc<View>, facts: &Facts) -> u32 {
@@ -139,7 +154,9 @@ impl State {
             Rule::Line { account, currency, .. } => {
                 self.lines.entry((*account, *currency)).or_default().push(event_number);
             }
-            Rule::Freeze(account) | Rule::Unfreeze(account) => with(*account, |account| &mut account.freezes),
+            Rule::Freeze(account, _) | Rule::Unfreeze(account) => {
+                with(*account, |account| &mut account.freezes)
+            }
             Rule::Witnesses { .. } => self.witnesses.push(event_number),
             Rule::Treasury { account, .. } => with(*account, |account| &mut account.treasury),
             Rule::SetCertified { of, .. } => self.set_certified.entry(*of).or_default().push(event_number),
@@ -152,7 +169,20 @@ impl State {
             Rule::Branch => {
                 self.branch_events.insert(event.entry, event_number);
             }
+            Rule::Demurrage { currency, .. } => {
+                self.demurrage.entry(*currency).or_default().push(event_number);
+            }
+            Rule::Dispute { order, step, .. } => {
+                self.disputes.entry(*order).or_default().push(event_number);
+                if *step == DisputeStep::File {
+                    self.filings.insert((event.entry, event.index), *order);
+                }
+            }
+            Rule::WriteOff { moved, .. } => {
+                self.write_offs.entry((moved.to, moved.currency)).or_default().push(event_number);
+            }
         }
+        self.index_moved(event_number, event);
     }
 
     /// Lets an entry, and everybody behind it, know how long the line is.
@@ -242,6 +272,12 @@ impl State {
     /// Computes the digest of the books in a past that lies on the tip of the line; none when the entries outside of it
     /// bear on what it holds.
     pub(super) fn cut_digest(&self, facts: &Facts, parents: &[u32]) -> Option<[u8; 32]> {
+        let (heads, totals) = self.cut_totals(facts, parents)?;
+        Some(self.digest_of(&heads, &totals))
+    }
+
+    /// Computes lengths of chains and balances of such a past.
+    pub(super) fn cut_totals(&self, facts: &Facts, parents: &[u32]) -> Option<(Lengths, Totals)> {
         let cut = self.cut(parents);
         if cut.len() != self.unsealed.len() {
             let outside = |idx: &&u32| !cut.contains(*idx);
@@ -265,7 +301,12 @@ impl State {
             }
             self.add_moves(*idx, &mut totals);
         }
-        Some(self.digest_of(&heads, &totals))
+        let views = parents.iter().filter_map(|idx| self.entry(*idx).map(|entry| entry.view));
+        let view = self.views.union(views).map_or_else(Arc::new, |known| self.views.get(known));
+        for (account, derived) in self.derived_totals(facts, &view) {
+            *totals.entry(account).or_default() += derived;
+        }
+        Some((heads, totals))
     }
 
     fn add_moves(&self, idx: u32, totals: &mut BTreeMap<(u32, u32), i128>) {
@@ -277,7 +318,7 @@ impl State {
         }
     }
 
-    fn digest_of(&self, heads: &BTreeMap<u32, u32>, totals: &BTreeMap<(u32, u32), i128>) -> [u8; 32] {
+    pub(super) fn digest_of(&self, heads: &Lengths, totals: &Totals) -> [u8; 32] {
         let mut by_did: BTreeMap<Did, (u32, BTreeMap<&str, i128>)> = BTreeMap::new();
         for (account, seq) in heads.iter().filter(|(_, seq)| **seq > 0) {
             by_did.entry(self.did(*account)).or_default().0 = *seq;
@@ -303,17 +344,17 @@ impl State {
         hash.finalize().into()
     }
 
-    /// Computes the digest of a cut that is everything there is.
-    pub(super) fn whole_digest(&self) -> [u8; 32] {
+    /// Computes lengths of chains and balances of a cut that is everything there is.
+    pub(super) fn whole_totals(&self, facts: &Facts) -> (Lengths, Totals) {
         let heads = self.accounts.iter().enumerate();
         let heads = heads.map(|(account, known)| (number(account), number(known.chain.len()))).collect();
-        let mut totals = BTreeMap::new();
+        let mut totals = self.derived_totals(facts, &self.views.get(self.all));
         for (account, known) in self.accounts.iter().enumerate() {
             for purse in &known.purses {
-                totals.insert((number(account), purse.currency), purse.booked);
+                *totals.entry((number(account), purse.currency)).or_default() += purse.booked;
             }
         }
-        self.digest_of(&heads, &totals)
+        (heads, totals)
     }
 
     /// Puts a cut under the newest seal of the line. Returns the entries.

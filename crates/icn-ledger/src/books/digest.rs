@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::state::{NONE, Rule, State, cid_of};
+use super::state::{DisputeStep, NONE, Rule, State, cid_of};
 use super::{Books, Item};
 
 impl Books {
@@ -44,6 +44,21 @@ impl Books {
                     line(b'p', &[did, state.code(purse.currency).as_bytes(), &sums]);
                 }
             }
+        }
+        let derived = state.derived_totals(&self.facts, &self.everything());
+        for ((account, currency), sum) in derived.iter().filter(|(_, sum)| **sum != 0) {
+            let did = state.did(*account);
+            line(b'd', &[did.public_key(), state.code(*currency).as_bytes(), &sum.to_be_bytes()]);
+        }
+        for ((entry, index), standing) in &state.standings {
+            let ended = if standing.ended == NONE { [0; 32] } else { state.id(standing.ended) };
+            line(b't', &[&state.id(*entry), &index.to_be_bytes(), &ended]);
+        }
+        for ((order, party), shown) in &state.evidence {
+            let order = state.order(*order).map_or([0; 32], |order| state.id(order.entry));
+            let mut shown: Vec<[u8; 32]> = shown.iter().map(|(entry, _)| state.id(*entry)).collect();
+            shown.sort_unstable();
+            line(b'v', &[&order, state.did(*party).public_key(), shown.as_flattened()]);
         }
         for entry in &state.entries {
             line(b'e', &[&entry.id, &[entry.flags], &entry.sealed.to_be_bytes()]);
@@ -104,6 +119,9 @@ impl Books {
     #[must_use]
     pub fn check_zero_sum(&self) -> bool {
         let mut sums: BTreeMap<u32, i128> = BTreeMap::new();
+        for ((_, currency), derived) in self.state.derived_totals(&self.facts, &self.everything()) {
+            *sums.entry(currency).or_default() += derived;
+        }
         for purse in self.state.accounts.iter().flat_map(|account| &account.purses) {
             *sums.entry(purse.currency).or_default() += purse.booked;
         }
@@ -139,7 +157,28 @@ impl State {
             Rule::Line { account, currency, limit, number } => {
                 format!("line {} {} {limit} {number}", did(account), self.code(*currency))
             }
-            Rule::Freeze(account) => format!("freeze {}", did(account)),
+            Rule::Freeze(account, None) => format!("freeze {}", did(account)),
+            Rule::Freeze(account, Some(until)) => format!("freeze {} until {until}", did(account)),
+            Rule::Demurrage { currency, charge } => {
+                let charge = charge.map(|(rule, fund)| format!("{rule:?} {}", did(&fund)));
+                format!("demurrage {} {charge:?}", self.code(*currency))
+            }
+            Rule::Dispute { order, by, step } => {
+                let about = self.order(*order).map(|order| (cid_of(&self.id(order.entry)), order.index));
+                let step = match step {
+                    DisputeStep::Mediate(who) => format!("mediate {}", did(who)),
+                    DisputeStep::Resolve { outcome, moved, .. } => {
+                        let moved = moved.map(|moved| (did(&moved.from), did(&moved.to), moved.amount));
+                        format!("resolve {outcome:?} {moved:?}")
+                    }
+                    DisputeStep::File | DisputeStep::Escalate => format!("{step:?}"),
+                };
+                format!("dispute {about:?} {} {step}", did(by))
+            }
+            Rule::WriteOff { moved, number } => {
+                let (from, to) = (did(&moved.from), did(&moved.to));
+                format!("write off {from} {to} {} {} {number}", self.code(moved.currency), moved.amount)
+            }
             Rule::Unfreeze(account) => format!("unfreeze {}", did(account)),
             Rule::Treasury { account, approvers, threshold } => {
                 format!("treasury {} {approvers:?} {threshold}", did(account))

@@ -48,14 +48,15 @@ impl Books {
             }
         }
         let incoming: i128 = self.incoming(account, currency);
+        let derived = lens.derived(account, currency);
         let did = self.state.did(account);
         Balance {
-            booked: clamp(purse.booked),
+            booked: clamp(purse.booked + derived),
             line,
             reserved: clamp(reserved),
             pending: clamp(pending),
             incoming: clamp(incoming),
-            available: clamp(i128::from(line) + purse.credits - purse.debits + released),
+            available: clamp(i128::from(line) + purse.credits - purse.debits + released + derived),
             frozen: lens.is_frozen(account) || self.is_forked(&did),
         }
     }
@@ -89,14 +90,9 @@ impl Books {
     #[must_use]
     pub fn accounts(&self, code: &str) -> Vec<(Did, i64)> {
         let Some(currency) = self.state.by_code.get(code) else { return Vec::new() };
-        let mut list: Vec<(Did, i64)> = self
-            .state
-            .accounts
-            .iter()
-            .filter_map(|account| {
-                let purse = account.purses.iter().find(|purse| purse.currency == *currency)?;
-                Some((account.did, clamp(purse.booked)))
-            })
+        let holders = self.holders(*currency).into_iter();
+        let mut list: Vec<(Did, i64)> = holders
+            .map(|account| (self.state.did(account), clamp(self.booked(account, *currency))))
             .collect();
         list.sort_unstable();
         list
@@ -143,7 +139,8 @@ impl Books {
         would_raise.push("earn credit from other members".to_owned());
         would_raise.push("ask a steward for a higher line".to_owned());
         let line_from = (line_from != NONE).then(|| cid_of(&self.state.id(line_from)));
-        Explanation { rule, balance, line_from, would_raise }
+        let derived = known.zip(currency).map_or(0, |(account, currency)| lens.derived(account, currency));
+        Explanation { rule, balance, derived: clamp(derived), line_from, would_raise }
     }
 
     /// Returns how far beyond a new, lower limit an account may come in the worst case, in the smallest unit: what it can
@@ -166,13 +163,26 @@ impl Books {
         while let Some(known) = self.state.order(order).filter(|order| order.entry == idx) {
             if matches!(known.kind, Kind::Pay | Kind::Hold) && known.standing == Standing::Good {
                 let balance = self.balance(&did, self.state.code(known.currency));
-                if balance.frozen || balance.available < 0 {
+                // What was derived since is nothing that its author could know, and no reason to leave it uncertified.
+                let seen = self.lens(&self.state.views.get(entry.view)).derived(entry.author, known.currency);
+                let since = self.lens(&self.everything()).derived(entry.author, known.currency) - seen;
+                if balance.frozen || i128::from(balance.available) - since.min(0) < 0 {
                     return true;
                 }
             }
             order = order.saturating_add(1);
         }
         false
+    }
+
+    /// Returns how much an account may accept until its balance is as high as the currency allows; none: it has no bound.
+    #[must_use]
+    pub fn room(&self, account: &Did, code: &str) -> Option<i64> {
+        let view = self.everything();
+        let max = self.lens(&view).balance_max(*self.state.by_code.get(code)?)?;
+        let balance = self.balance(account, code);
+        let held = i128::from(balance.available) - i128::from(balance.line) + i128::from(balance.pending);
+        Some(clamp(i128::from(max) - held))
     }
 
     /// Lists what an account received from each other one less what it gave back: what lines are measured by.
@@ -194,6 +204,9 @@ impl Books {
             } else {
                 *nets.entry(self.state.did(paid.to)).or_default() -= amount;
             }
+        }
+        for (other, amount) in self.refunds(account, *currency) {
+            *nets.entry(other).or_default() += i128::from(amount);
         }
         nets.into_iter().map(|(did, net)| (did, clamp(net))).collect()
     }

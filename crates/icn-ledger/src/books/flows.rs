@@ -67,6 +67,16 @@ impl Books {
                 });
             }
         }
+        for account in 0..number(self.state.accounts.len()) {
+            let did = self.state.did(account);
+            let paid = self.transfers(&did, 0, usize::MAX).into_iter();
+            for transfer in paid.filter(|transfer| transfer.from == did && transfer.currency == code) {
+                let to = self.account_of(&transfer.to).and_then(place);
+                if let (Some(from), Some(to)) = (place(account), to) {
+                    facts.movements.push(Movement { from, to, amount: transfer.amount, at: transfer.at });
+                }
+            }
+        }
         facts.movements.sort_by_key(|movement| movement.at);
         let open = self.claims().into_iter().filter(|claim| !claim.is_settled && claim.currency == code);
         facts.claims = open.map(|claim| (claim.creditor, claim.amount)).collect();
@@ -96,7 +106,7 @@ impl Books {
         let Some(known) = self.state.account(account) else { return Timestamp::default() };
         let joined = known.membership.iter().filter_map(|event| self.state.events.get(*event as usize));
         let is_about =
-            |rule: &Rule| matches!(rule, Rule::Admit(whom, _) | Rule::Join(whom, _) if *whom == account);
+            |rule: &Rule| matches!(rule, Rule::Admit(whom, _) | Rule::Join(whom, ..) if *whom == account);
         let joined = joined.filter(|event| is_about(&event.rule)).map(|event| event.entry);
         let first = joined.chain(known.chain.first().copied()).min();
         first.map_or_else(Timestamp::default, |idx| self.entered(idx))

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icn_types::Did;
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 
 use super::Item;
+use super::derived::Charge;
 use super::facts::{Facts, ForkRule, Stray};
 use super::lens::Lens;
 use super::reason::{Reason, Verdict};
+use super::standings::{StandingRec, short_key};
 use super::state::{
     CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SHOWN, SealRec, Standing, State, hash_of,
     number,
@@ -41,6 +43,13 @@ pub(super) struct PurseChange {
     pub(super) open: BTreeMap<u32, bool>,
 }
 
+/// What the books of a seal's past alone say of it: it never changes once known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SealMemo {
+    pub(super) is_right: bool,
+    pub(super) charges: Vec<Charge>,
+}
+
 /// What an entry changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
@@ -61,7 +70,7 @@ pub(super) struct Draft {
     pub(super) certified: Vec<u32>,
     pub(super) sets_used: Vec<u64>,
     pub(super) seal: Option<SealRec>,
-    pub(super) seal_is_right: Option<bool>,
+    pub(super) seal_memo: Option<SealMemo>,
     pub(super) wants_seal: bool,
     pub(super) repairs: Vec<(u64, Vec<[u8; 32]>)>,
     pub(super) relied: Vec<u32>,
@@ -69,13 +78,16 @@ pub(super) struct Draft {
     pub(super) key: Option<[u8; 16]>,
     pub(super) moved: Vec<u32>,
     pub(super) words: Vec<Word>,
+    pub(super) evidence: Vec<(u32, u32)>,
+    pub(super) standings: Vec<(u32, StandingRec)>,
+    pub(super) ended: Vec<(u32, u32)>,
     pub(super) verdicts: Vec<Verdict>,
 }
 
 pub(super) struct Judge<'a> {
     pub(super) state: &'a State,
     pub(super) facts: &'a Facts,
-    pub(super) memo: &'a BTreeMap<[u8; 32], bool>,
+    pub(super) memo: &'a BTreeMap<[u8; 32], SealMemo>,
     pub(super) mode: Mode,
     pub(super) item: &'a Item,
     pub(super) id: [u8; 32],
@@ -88,7 +100,7 @@ impl<'a> Judge<'a> {
     pub(super) fn run(
         state: &'a State,
         facts: &'a Facts,
-        memo: &'a BTreeMap<[u8; 32], bool>,
+        memo: &'a BTreeMap<[u8; 32], SealMemo>,
         mode: Mode,
         root: Did,
         item: &'a Item,
@@ -106,7 +118,13 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn lens(&self) -> Lens<'_> {
-        Lens { state: self.state, view: &self.view, own: &self.draft.events, own_id: self.id }
+        Lens {
+            state: self.state,
+            facts: self.facts,
+            view: &self.view,
+            own: &self.draft.events,
+            own_id: self.id,
+        }
     }
 
     fn all(&mut self) {
@@ -232,6 +250,9 @@ impl<'a> Judge<'a> {
         let purse = self.state.purse(author, currency);
         let (balance, lost) = purse.map_or((0, 0), |purse| (purse.credits - purse.debits, purse.lost));
         let change = self.draft.purses.get(&(author, currency));
+        let lens = self.lens();
+        let balance = balance + lens.derived(author, currency);
+        let lost = lost + lens.derived_lost(author, currency);
         change
             .map_or((balance, lost), |change| (balance + change.credits - change.debits, lost + change.lost))
     }
@@ -383,8 +404,7 @@ impl<'a> Judge<'a> {
 
     fn check_key(&mut self) -> Option<Reason> {
         let key = self.item.post.key.as_ref()?;
-        let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let short: [u8; 16] = hash.get(..16)?.try_into().ok()?;
+        let short = short_key(key);
         if self.state.account(self.draft.author).is_some_and(|account| account.keys.contains(&short)) {
             return Some(Reason::Repeated);
         }

@@ -53,7 +53,12 @@ impl<'a> Judge<'a> {
             | Act::Treasury { .. }
             | Act::Seal { .. }
             | Act::Trust { .. }
-            | Act::Rate { .. } => Ok(()),
+            | Act::Rate { .. }
+            | Act::Demurrage { .. }
+            | Act::WriteOff { .. } => Ok(()),
+            Act::Dispute(step) => self.dispute(index, step),
+            Act::EndStanding { standing } => self.end_standing(standing),
+            Act::Standing(terms) => self.standing(index, terms),
         }
     }
 
@@ -220,6 +225,10 @@ impl<'a> Judge<'a> {
         });
         if balance + waiting + i128::from(order.amount) > i128::from(i64::MAX) {
             return Err(Reason::Overflow);
+        }
+        let would = balance + waiting + i128::from(order.amount);
+        if let Some(max) = self.lens().balance_max(currency).filter(|max| would > i128::from(*max)) {
+            return Err(Reason::BalanceMax { max, would: clamp(would) });
         }
         let level = match self.lens().final_at(order.amount) {
             Finality::Accepted => 0,
@@ -504,7 +513,12 @@ fn terms_of(act: &Act) -> Option<Terms<'_>> {
         | Act::Seal { .. }
         | Act::Repair { .. }
         | Act::Trust { .. }
-        | Act::Rate { .. } => None,
+        | Act::Rate { .. }
+        | Act::Demurrage { .. }
+        | Act::Dispute(_)
+        | Act::EndStanding { .. }
+        | Act::Standing(_)
+        | Act::WriteOff { .. } => None,
     }
 }
 

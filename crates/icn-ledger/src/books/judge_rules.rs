@@ -1,8 +1,9 @@
 //! Judging the acts that change the rules of the space.
 
-use icn_types::{Cid, Timestamp};
+use icn_types::{Cid, Did, Timestamp};
 
-use super::judge::Judge;
+use super::derived::{Charge, Moved};
+use super::judge::{Judge, SealMemo};
 use super::reason::Reason;
 use super::state::{NONE, Rule, SealRec, hash_of};
 use crate::act::Act;
@@ -39,7 +40,12 @@ impl<'a> Judge<'a> {
             | Act::Claim { .. }
             | Act::Repair { .. }
             | Act::Trust { .. }
-            | Act::Rate { .. } => {
+            | Act::Rate { .. }
+            | Act::Demurrage { .. }
+            | Act::Dispute(_)
+            | Act::EndStanding { .. }
+            | Act::Standing(_)
+            | Act::WriteOff { .. } => {
                 if !self.lens().is_steward(author) {
                     return Err(Reason::NotASteward(self.item.author));
                 }
@@ -117,7 +123,31 @@ impl<'a> Judge<'a> {
                 }
                 Rule::Line { account, currency, limit: *limit, number: *number }
             }
-            Act::Freeze { account, .. } => Rule::Freeze(self.account(*account)),
+            Act::Freeze { account, expires, .. } => {
+                Rule::Freeze(self.account(*account), expires.map(Timestamp::as_millis))
+            }
+            Act::Demurrage { currency, rule, fund } => {
+                let currency = self.known_currency(currency)?;
+                let charge = match rule.zip(*fund) {
+                    Some((rule, fund)) => Some((rule, self.payable(fund)?)),
+                    None => None,
+                };
+                Rule::Demurrage { currency, charge }
+            }
+            Act::WriteOff { account, currency, amount, number, .. } => {
+                let to = self.account(*account);
+                let currency = self.known_currency(currency)?;
+                if self.lens().is_member(to) {
+                    return Err(Reason::StillAMember(*account));
+                }
+                let next = self.lens().write_off_number(to, currency).saturating_add(1);
+                if *number != next {
+                    return Err(Reason::Number(next));
+                }
+                let from = self.lens().policy().fund.ok_or(Reason::NoFund)?;
+                let from = self.payable(from)?;
+                Rule::WriteOff { moved: Moved { from, to, currency, amount: *amount }, number: *number }
+            }
             Act::Unfreeze { account } => Rule::Unfreeze(self.account(*account)),
             Act::Witnesses { number, members } => {
                 let next = self.lens().set().map_or(1, |(number, _)| number.saturating_add(1));
@@ -150,14 +180,29 @@ impl<'a> Judge<'a> {
             | Act::Claim { .. }
             | Act::Repair { .. }
             | Act::Trust { .. }
-            | Act::Rate { .. } => return Err(Reason::NoSuchOrder),
+            | Act::Rate { .. }
+            | Act::Dispute(_)
+            | Act::EndStanding { .. }
+            | Act::Standing(_) => return Err(Reason::NoSuchOrder),
         })
+    }
+
+    fn known_currency(&self, code: &str) -> Result<u32, Reason> {
+        let currency = self.find_currency(code).ok_or(Reason::UnknownCurrency)?;
+        if self.lens().currency(currency).is_none() { Err(Reason::UnknownCurrency) } else { Ok(currency) }
+    }
+
+    /// Finds the account of a member or treasury.
+    fn payable(&mut self, did: Did) -> Result<u32, Reason> {
+        let account = self.account(did);
+        let lens = self.lens();
+        let is_known = lens.is_member(account) || lens.treasury(account).is_some();
+        if is_known { Ok(account) } else { Err(Reason::NotAMember(did)) }
     }
 
     /// Returns the time of the last seal of the line in the entry's past, in milliseconds.
     pub(super) fn last_seal_time(&self) -> Option<u64> {
-        let last = self.view.seals.checked_sub(1)?;
-        self.facts.line.get(last as usize).map(|seal| seal.time)
+        self.lens().sealed_time()
     }
 
     fn seal(
@@ -203,36 +248,46 @@ impl<'a> Judge<'a> {
             }
         }
         let before = before.map_or(NONE, |(entry, _)| entry);
-        self.check_digest(before, digest)?;
         let time = time.as_millis();
-        self.draft.seal =
-            Some(SealRec { index, number, prev: before, time, digest: digest.to_vec(), in_force: at_once });
+        let charges = self.check_digest(before, time, digest)?;
+        let charges = charges
+            .iter()
+            .filter_map(|charge| {
+                let currency = self.find_currency(&charge.currency)?;
+                Some(charge.numbered(currency, |did| self.account(did)))
+            })
+            .collect();
+        let digest = digest.to_vec();
+        let seal = SealRec { index, number, prev: before, time, digest, in_force: at_once, charges };
+        self.draft.seal = Some(seal);
         if at_once {
             self.event(index, Rule::Sealed(NONE));
         }
         Ok(())
     }
 
-    /// Compares with the books as they are in the seal's past alone: whatever comes to light later does not matter.
-    fn check_digest(&mut self, prev: u32, digest: &[u8]) -> Result<(), Reason> {
+    /// Compares with the books as they are in the seal's past alone: whatever comes to light later does not matter. Returns
+    /// what the seal charges.
+    fn check_digest(&mut self, prev: u32, time: u64, digest: &[u8]) -> Result<Vec<Charge>, Reason> {
         let key = hash_of(&self.item.id);
-        if let Some(is_right) = self.memo.get(&key) {
-            return if *is_right { Ok(()) } else { Err(Reason::SealDigest) };
+        if let Some(known) = self.memo.get(&key) {
+            return if known.is_right { Ok(known.charges.clone()) } else { Err(Reason::SealDigest) };
         }
         let parents: Vec<u32> = super::judge::parents(self.item).collect();
         let is_live = self.mode == super::judge::Mode::Live;
         let tip = self.facts.line.last().map_or(NONE, |seal| seal.entry);
-        let known = (is_live && tip == prev).then(|| self.state.cut_digest(self.facts, &parents)).flatten();
-        match known {
-            Some(known) => {
-                let is_right = known.as_slice() == digest;
-                self.draft.seal_is_right = Some(is_right);
-                if is_right { Ok(()) } else { Err(Reason::SealDigest) }
-            }
-            None => {
-                self.draft.wants_seal = true;
-                Err(Reason::SealDigest)
-            }
-        }
+        let known = (is_live && tip == prev).then(|| self.state.cut_totals(self.facts, &parents)).flatten();
+        let Some((heads, totals)) = known else {
+            self.draft.wants_seal = true;
+            return Err(Reason::SealDigest);
+        };
+        let is_right = self.state.digest_of(&heads, &totals).as_slice() == digest;
+        let charges = if is_right {
+            self.state.charges(self.facts, &self.view, prev, time, &totals)
+        } else {
+            Vec::new()
+        };
+        self.draft.seal_memo = Some(SealMemo { is_right, charges: charges.clone() });
+        if is_right { Ok(charges) } else { Err(Reason::SealDigest) }
     }
 }

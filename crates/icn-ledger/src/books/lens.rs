@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use icn_types::Did;
 
+use super::facts::Facts;
 use super::state::{Event, NONE, Rule, State};
 use super::view::View;
 use crate::policy::{CreditPolicy, SpacePolicy};
@@ -11,25 +12,26 @@ use crate::policy::{CreditPolicy, SpacePolicy};
 /// State seen through a view, and the events of the entry that is being judged.
 pub(super) struct Lens<'a> {
     pub(super) state: &'a State,
+    pub(super) facts: &'a Facts,
     pub(super) view: &'a View,
     pub(super) own: &'a [Event],
     pub(super) own_id: [u8; 32],
 }
 
-type Rank = (u32, Reverse<[u8; 32]>, u32);
+pub(super) type Rank = (u32, Reverse<[u8; 32]>, u32);
 
 impl<'a> Lens<'a> {
-    fn rank(&self, event: &Event) -> Rank {
+    pub(super) fn rank(&self, event: &Event) -> Rank {
         let id = if event.entry == NONE { self.own_id } else { self.state.id(event.entry) };
         (event.height, Reverse(id), event.index)
     }
 
-    fn seen(&self, list: &'a [u32]) -> impl Iterator<Item = &'a Event> {
+    pub(super) fn seen(&self, list: &'a [u32]) -> impl Iterator<Item = &'a Event> {
         let past = list.iter().filter(|event| self.view.contains(**event));
         past.filter_map(|event| self.state.events.get(*event as usize)).chain(self.own)
     }
 
-    fn latest(&self, list: &'a [u32], wanted: impl Fn(&Rule) -> bool) -> Option<&'a Event> {
+    pub(super) fn latest(&self, list: &'a [u32], wanted: impl Fn(&Rule) -> bool) -> Option<&'a Event> {
         self.seen(list).filter(|event| wanted(&event.rule)).max_by_key(|event| self.rank(event))
     }
 
@@ -81,12 +83,30 @@ impl<'a> Lens<'a> {
     }
 
     pub(super) fn is_frozen(&self, account: u32) -> bool {
+        let time = self.sealed_time();
+        self.freeze(account)
+            .is_some_and(|until| until.is_none_or(|until| time.is_none_or(|time| time < until)))
+    }
+
+    /// Returns when the freeze of an account ends by itself, whether it has or not.
+    pub(super) fn frozen_until(&self, account: u32) -> Option<u64> {
+        self.freeze(account).flatten()
+    }
+
+    fn freeze(&self, account: u32) -> Option<Option<u64>> {
         let list = self.state.account(account).map_or(&[][..], |account| &account.freezes);
         let latest = self.latest(
             list,
-            |rule| matches!(rule, Rule::Freeze(whom) | Rule::Unfreeze(whom) if *whom == account),
+            |rule| matches!(rule, Rule::Freeze(whom, _) | Rule::Unfreeze(whom) if *whom == account),
         );
-        matches!(latest.map(|event| &event.rule), Some(Rule::Freeze(_)))
+        let Some(Rule::Freeze(_, until)) = latest.map(|event| &event.rule) else { return None };
+        Some(*until)
+    }
+
+    /// Returns the time of the last seal of the line that is in force here, in milliseconds.
+    pub(super) fn sealed_time(&self) -> Option<u64> {
+        let last = self.view.seals.checked_sub(1)?;
+        self.facts.line.get(last as usize).map(|seal| seal.time)
     }
 
     pub(super) fn treasury(&self, account: u32) -> Option<(&'a [Did], u32)> {
@@ -111,6 +131,13 @@ impl<'a> Lens<'a> {
             let Rule::Currency { decimals, policy, .. } = &event.rule else { return None };
             Some((*decimals, policy, event.entry))
         })
+    }
+
+    /// Returns what a balance may come to at most, in the smallest unit.
+    pub(super) fn balance_max(&self, currency: u32) -> Option<i64> {
+        let (decimals, policy, _) = self.currency(currency)?;
+        let scale = 10_i64.checked_pow(u32::from(decimals)).unwrap_or(i64::MAX);
+        policy.balance_max.map(|max| max.saturating_mul(scale))
     }
 
     /// Returns the credit line in force, and the entry that granted it ([`NONE`]: the currency's policy).

@@ -30,7 +30,7 @@ impl State {
 
 impl Books {
     pub(super) fn lens<'a>(&'a self, view: &'a super::view::View) -> Lens<'a> {
-        Lens { state: &self.state, view, own: &[], own_id: [0; 32] }
+        Lens { state: &self.state, facts: &self.facts, view, own: &[], own_id: [0; 32] }
     }
 
     pub(super) fn account_of(&self, did: &Did) -> Option<u32> {
@@ -158,7 +158,7 @@ impl Books {
             return 0;
         };
         let view = self.everything();
-        let lens = Lens { state: &self.state, view: &view, own: &[], own_id: [0; 32] };
+        let lens = self.lens(&view);
         lens.line_number(*account, *currency)
     }
 
@@ -485,7 +485,8 @@ impl Books {
         })
     }
 
-    /// Tells whether an open order has a time that is over: a seal at this time would end it.
+    /// Tells whether something has a time that is over, and a seal at this time would show it: an open order, a freeze, a
+    /// dispute, a period of demurrage.
     #[must_use]
     pub fn awaits_seal(&self, now: Timestamp) -> bool {
         self.state.orders.iter().any(|order| {
@@ -497,7 +498,7 @@ impl Books {
                 && !is_captured
                 && matches!(order.kind, Kind::Pay | Kind::Hold)
                 && !self.is_lapsed(order)
-        })
+        }) || self.awaits_sealed_time(now)
     }
 
     /// Tells whether a seal of this entry is valid, its digest with it.

@@ -133,6 +133,34 @@ pub enum Reason {
     /// The books wait for a rejudgement.
     #[error("the books are about to be judged anew: try again")]
     Pending,
+    /// The credit would lift the payee's balance above what the currency allows.
+    #[error("the balance would come to {would}, and may be {max} at most: spend some of it first")]
+    BalanceMax {
+        /// What a balance may be, in the smallest unit.
+        max: i64,
+        /// What it would be, in the smallest unit.
+        would: i64,
+    },
+    /// There are too many of them already.
+    #[error("there are too many of these already: end one first")]
+    Full,
+    /// What is disputed was not accepted in the entry's past.
+    #[error("the payment was not accepted in the entry that is named: name the acceptance")]
+    NotAccepted,
+    /// The step is for the mediator, or for a steward who is no party once the dispute was handed on.
+    #[error(
+        "this is for the dispute's mediator to do, or once it is escalated for a steward who is no party"
+    )]
+    NotTheMediator,
+    /// The time for mediation, counted by seals, is not over.
+    #[error("the time for mediation is not over: wait for the mediator, or for a seal after that time")]
+    TooEarly,
+    /// The space has no fund that bears losses.
+    #[error("the space has no fund for losses: have a steward name one with `icn space policy --fund`")]
+    NoFund,
+    /// Only the debt of a former member can be written off.
+    #[error("`{0}` is still a member: its debt is its own until the membership ends")]
+    StillAMember(Did),
 }
 
 impl Verdict {
@@ -200,6 +228,13 @@ impl Reason {
             Self::OwnWord => "own_word",
             Self::TooManyEdges => "too_many_edges",
             Self::Pending => "pending",
+            Self::BalanceMax { .. } => "balance_max",
+            Self::Full => "full",
+            Self::NotAccepted => "not_accepted",
+            Self::NotTheMediator => "not_the_mediator",
+            Self::TooEarly => "too_early",
+            Self::NoFund => "no_fund",
+            Self::StillAMember(_) => "still_a_member",
         }
     }
 
@@ -218,6 +253,10 @@ impl Reason {
                 | Self::OrderVoid
                 | Self::OrderInvalid
                 | Self::DeclineVoid
+                | Self::BalanceMax { .. }
+                | Self::NotAccepted
+                | Self::TooEarly
+                | Self::NoFund
         )
     }
 }

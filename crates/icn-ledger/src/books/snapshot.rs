@@ -8,7 +8,9 @@ use serde_bytes::ByteBuf;
 
 use super::Books;
 use super::facts::Facts;
+use super::judge::SealMemo;
 use super::reason::Reason;
+use super::standings::StandingRec;
 use super::state::{Account, ClaimRec, EntryRec, Event, Kind, Order, SealRec, Standing, State, number};
 use super::view::{View, Views};
 use super::words::{WordRows, Words};
@@ -29,6 +31,9 @@ pub enum BooksError {
     #[error("the books are about to be judged anew: write the checkpoint afterwards")]
     Stale,
 }
+
+/// The acts that showed something, by entry and place.
+type Shown = Vec<(u32, u32)>;
 
 /// Everything that cannot be rebuilt from the rest. What there is one of for each entry is packed into byte columns.
 #[derive(Serialize, Deserialize)]
@@ -55,7 +60,9 @@ struct Checkpoint {
     void_declines: Vec<(u32, u32)>,
     words: WordRows,
     facts: Facts,
-    memo: Vec<(ByteBuf, bool)>,
+    memo: Vec<(ByteBuf, SealMemo)>,
+    evidence: Vec<(u32, u32, Shown)>,
+    standings: Vec<(u32, u32, StandingRec)>,
 }
 
 impl Books {
@@ -108,7 +115,21 @@ impl Books {
             void_declines: state.void_declines.iter().copied().collect(),
             words: state.words.rows(),
             facts: self.facts.clone(),
-            memo: self.memo.iter().map(|(seal, right)| (ByteBuf::from(seal.to_vec()), *right)).collect(),
+            memo: self
+                .memo
+                .iter()
+                .map(|(seal, known)| (ByteBuf::from(seal.to_vec()), known.clone()))
+                .collect(),
+            evidence: state
+                .evidence
+                .iter()
+                .map(|((order, party), shown)| (*order, *party, shown.clone()))
+                .collect(),
+            standings: state
+                .standings
+                .iter()
+                .map(|((entry, act), standing)| (*entry, *act, standing.clone()))
+                .collect(),
         })?)
     }
 
@@ -143,6 +164,16 @@ impl Books {
             state.index_event(number(event_number), event);
         }
         state.events = read.events;
+        // The legs of seals are no part of what is indexed by events.
+        let seals = std::mem::take(&mut state.seals);
+        for (entry, seal) in &seals {
+            state.index_charges(*entry, &seal.charges);
+        }
+        state.seals = seals;
+        state.evidence =
+            read.evidence.into_iter().map(|(order, party, shown)| ((order, party), shown)).collect();
+        state.standings =
+            read.standings.into_iter().map(|(entry, act, standing)| ((entry, act), standing)).collect();
         let mut views = Views::new();
         for (place, (words, height, seals)) in read.views.into_iter().enumerate() {
             let words: Vec<u64> = words
@@ -180,8 +211,8 @@ impl Books {
         }
         let mut books =
             Self { len: number(state.entries.len()), state, facts: read.facts, ..Self::new(read.space) };
-        for (seal, is_right) in read.memo {
-            books.memo.insert(seal.as_slice().try_into().map_err(|_| BooksError::Other)?, is_right);
+        for (seal, known) in read.memo {
+            books.memo.insert(seal.as_slice().try_into().map_err(|_| BooksError::Other)?, known);
         }
         Ok(books)
     }

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use icn_types::{Cid, Did};
 use serde::{Deserialize, Serialize};
 
+use super::derived::{Leg, Moved, SealCharge};
 use super::reason::Reason;
 use super::snapshot::{column, pairs, wide};
+use super::standings::StandingRec;
 use super::view::Views;
 use super::words::Words;
+use crate::demurrage::Demurrage;
+use crate::dispute::Outcome;
 use crate::policy::{CreditPolicy, SpacePolicy};
 
 /// No number: of an entry, an order, an account.
@@ -191,7 +195,8 @@ pub(super) enum Rule {
         limit: i64,
         number: u64,
     },
-    Freeze(u32),
+    /// With the time of the seal that ends it, in milliseconds.
+    Freeze(u32, Option<u64>),
     Unfreeze(u32),
     Witnesses {
         number: u64,
@@ -212,6 +217,30 @@ pub(super) enum Rule {
     Sealed(u32),
     /// The entry is one of several at its place.
     Branch,
+    /// How idle balances are charged, and for whom.
+    Demurrage {
+        currency: u32,
+        charge: Option<(Demurrage, u32)>,
+    },
+    /// A step of the dispute about an order.
+    Dispute {
+        order: u32,
+        by: u32,
+        step: DisputeStep,
+    },
+    /// A former member's debt goes to the fund.
+    WriteOff {
+        moved: Moved,
+        number: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum DisputeStep {
+    File,
+    Mediate(u32),
+    Escalate,
+    Resolve { outcome: Outcome, moved: Option<Moved>, is_refund: bool },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +251,8 @@ pub(super) struct SealRec {
     pub(super) time: u64,
     pub(super) digest: Vec<u8>,
     pub(super) in_force: bool,
+    /// What it takes from idle balances, if it is in the line.
+    pub(super) charges: Vec<SealCharge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,6 +305,18 @@ pub(super) struct State {
     pub(super) void_declines: BTreeSet<(u32, u32)>,
     /// What members say of each other.
     pub(super) words: Words,
+    /// By account: the legs of transfers that nobody's chain writes.
+    pub(super) derived: BTreeMap<u32, Vec<Leg>>,
+    pub(super) demurrage: BTreeMap<u32, Vec<u32>>,
+    /// By order: the steps of the dispute about it.
+    pub(super) disputes: BTreeMap<u32, Vec<u32>>,
+    /// The acts that opened disputes, and the orders.
+    pub(super) filings: BTreeMap<(u32, u32), u32>,
+    /// By order and party: the acts that show something.
+    pub(super) evidence: BTreeMap<(u32, u32), Vec<(u32, u32)>>,
+    pub(super) write_offs: BTreeMap<(u32, u32), Vec<u32>>,
+    /// By entry and act.
+    pub(super) standings: BTreeMap<(u32, u32), StandingRec>,
 }
 
 impl State {
@@ -308,6 +351,13 @@ impl State {
             repairs: Vec::new(),
             void_declines: BTreeSet::new(),
             words: Words::default(),
+            derived: BTreeMap::new(),
+            demurrage: BTreeMap::new(),
+            disputes: BTreeMap::new(),
+            filings: BTreeMap::new(),
+            evidence: BTreeMap::new(),
+            write_offs: BTreeMap::new(),
+            standings: BTreeMap::new(),
         }
     }
 

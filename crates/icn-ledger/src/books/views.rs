@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::facts::ForkRule;
 use super::reason::Reason;
 use crate::act::OrderRef;
+use crate::dispute::Outcome;
 use crate::policy::CreditPolicy;
+use crate::standing::StandingOrder;
 
 /// A member of the space.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,8 +245,109 @@ pub struct Explanation {
     pub rule: Option<Reason>,
     /// The figures.
     pub balance: Balance,
+    /// What of the balance seals and acts of others have moved, in the smallest unit.
+    pub derived: i64,
     /// The entry that granted the line; none: the currency's policy for new members.
     pub line_from: Option<Cid>,
     /// What would raise what is available, for people.
     pub would_raise: Vec<String>,
+}
+
+/// Why money moved without a word of the account's own chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferCause {
+    /// A seal charged an idle balance.
+    Demurrage {
+        /// The act that set the rule.
+        rule: OrderRef,
+    },
+    /// A dispute was resolved.
+    Dispute {
+        /// About which payment.
+        order: OrderRef,
+    },
+    /// A steward wrote a debt off.
+    WriteOff,
+}
+
+/// A transfer that follows from a seal, or from somebody else's act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Derived from its cause: the same everywhere.
+    pub id: Cid,
+    /// Who pays.
+    pub from: Did,
+    /// Who is paid.
+    pub to: Did,
+    /// In which currency.
+    pub currency: String,
+    /// How much, in the smallest unit.
+    pub amount: i64,
+    /// The act that causes it.
+    pub by: OrderRef,
+    /// Why.
+    pub cause: TransferCause,
+    /// The time of the seal, or the clock of the act's author.
+    pub at: Timestamp,
+}
+
+/// How far a dispute has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeStatus {
+    /// Nobody mediates yet.
+    Contested,
+    /// A mediator is to resolve it.
+    UnderMediation,
+    /// A steward who is no party is to resolve it.
+    Escalated,
+    /// It is over.
+    Resolved,
+}
+
+/// A dispute about an accepted payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeView {
+    /// The act that opened it.
+    pub id: OrderRef,
+    /// What it is about.
+    pub order: OrderRef,
+    /// Who opened it.
+    pub by: Did,
+    /// Who paid.
+    pub payer: Did,
+    /// Who was paid.
+    pub payee: Did,
+    /// How much was paid, in the smallest unit.
+    pub amount: i64,
+    /// In which currency.
+    pub currency: String,
+    /// How far it has come.
+    pub status: DisputeStatus,
+    /// Who mediates.
+    pub mediator: Option<Did>,
+    /// What became of the payment.
+    pub outcome: Option<Outcome>,
+    /// The act that said so.
+    pub resolved_by: Option<OrderRef>,
+    /// From when on any member may hand it to the stewards, in sealed time; none before it lies in a sealed epoch.
+    pub escalates_at: Option<Timestamp>,
+    /// What the parties have shown since: who, and the act.
+    pub evidence: Vec<(Did, OrderRef)>,
+}
+
+/// A standing order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingView {
+    /// The act that placed it.
+    pub id: OrderRef,
+    /// What it says.
+    pub terms: StandingOrder,
+    /// Whether its payer ended it.
+    pub is_ended: bool,
+    /// How many payments it has made.
+    pub paid: u32,
+    /// When the next one is due; none when there is none.
+    pub next_due: Option<Timestamp>,
 }

@@ -99,47 +99,21 @@ impl<'a> Judge<'a> {
         self.check_fork()?;
         self.check_approvals()?;
         let at = self.item.at.as_millis();
-        match act {
-            Act::Trust { of, context, score_ppm, expires, .. } => {
-                self.check_other(of)?;
-                let to = self.account(*of);
-                if *score_ppm > 0 {
-                    self.check_room(to, *context)?;
-                }
-                let expires = expires.map(|time| time.as_millis());
-                let said = Said { entry: self.item.idx, index, score_ppm: *score_ppm, at, expires };
-                self.draft.words.push(Word::Trust { to, context: *context, said });
+        if let Act::Trust { of, context, score_ppm, expires, .. } = act {
+            self.check_other(of)?;
+            let to = self.account(*of);
+            if *score_ppm > 0 {
+                self.check_room(to, *context)?;
             }
-            Act::Rate { executor, job, receipt, outcome } => {
-                self.check_other(executor)?;
-                let executor = self.account(*executor);
-                let job = ByteBuf::from(job.to_bytes());
-                let rated = Rated { job, receipt: *receipt, outcome: *outcome, at };
-                self.draft.words.push(Word::Rate { executor, rated });
-            }
-            Act::Found { .. }
-            | Act::Policy(_)
-            | Act::Appoint { .. }
-            | Act::Dismiss { .. }
-            | Act::Admit { .. }
-            | Act::Expel { .. }
-            | Act::Join { .. }
-            | Act::Currency { .. }
-            | Act::Line { .. }
-            | Act::Freeze { .. }
-            | Act::Unfreeze { .. }
-            | Act::Witnesses { .. }
-            | Act::Treasury { .. }
-            | Act::Seal { .. }
-            | Act::Pay { .. }
-            | Act::Request { .. }
-            | Act::Accept { .. }
-            | Act::Decline { .. }
-            | Act::Return { .. }
-            | Act::Hold { .. }
-            | Act::Capture { .. }
-            | Act::Claim { .. }
-            | Act::Repair { .. } => {}
+            let expires = expires.map(|time| time.as_millis());
+            let said = Said { entry: self.item.idx, index, score_ppm: *score_ppm, at, expires };
+            self.draft.words.push(Word::Trust { to, context: *context, said });
+        } else if let Act::Rate { executor, job, receipt, outcome } = act {
+            self.check_other(executor)?;
+            let executor = self.account(*executor);
+            let job = ByteBuf::from(job.to_bytes());
+            let rated = Rated { job, receipt: *receipt, outcome: *outcome, at };
+            self.draft.words.push(Word::Rate { executor, rated });
         }
         Ok(())
     }
@@ -258,25 +232,12 @@ impl Books {
     pub fn introducers(&self) -> BTreeMap<Did, Did> {
         let mut introducers = BTreeMap::new();
         for event in &self.state.events {
-            let (member, by) = match &event.rule {
-                Rule::Admit(member, _) => {
-                    (*member, self.state.entry(event.entry).map_or(NONE, |entry| entry.author))
-                }
-                Rule::Join(member, _, by) => (*member, *by),
-                Rule::Found { .. }
-                | Rule::Policy(_)
-                | Rule::Appoint(_)
-                | Rule::Dismiss(_)
-                | Rule::Expel(_)
-                | Rule::Currency { .. }
-                | Rule::Line { .. }
-                | Rule::Freeze(_)
-                | Rule::Unfreeze(_)
-                | Rule::Witnesses { .. }
-                | Rule::Treasury { .. }
-                | Rule::SetCertified { .. }
-                | Rule::Sealed(_)
-                | Rule::Branch => continue,
+            let (member, by) = if let Rule::Join(member, _, by) = &event.rule {
+                (*member, *by)
+            } else if let Rule::Admit(member, _) = &event.rule {
+                (*member, self.state.entry(event.entry).map_or(NONE, |entry| entry.author))
+            } else {
+                continue;
             };
             if member != by && by != NONE {
                 introducers.entry(self.state.did(member)).or_insert_with(|| self.state.did(by));

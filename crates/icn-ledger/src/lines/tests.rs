@@ -97,6 +97,7 @@ fn a_policy_without_ramp_or_step_or_bound_does_not_divide_by_zero() {
         ramp_days: u32::MAX,
         required_cleared: 0,
         per_counterparty_max: i64::MAX,
+        balance_max: None,
     };
     assert!(recommended_line(&huge, 255, u32::MAX, &[(did(1), i64::MAX)], days(3_650)).0 > 0);
 }
@@ -133,6 +134,7 @@ fn any_policy() -> impl Strategy<Value = CreditPolicy> {
                 ramp_days,
                 required_cleared: required,
                 per_counterparty_max: one_max,
+                balance_max: None,
             }
         })
 }

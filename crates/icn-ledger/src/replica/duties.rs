@@ -38,6 +38,7 @@ impl Replica {
             self.judge();
             effects.extend(self.accept(now));
             effects.extend(self.take_back(now));
+            effects.extend(self.pay_standing(now));
             effects.extend(self.seal(now));
         }
         if self.certificates.len() > CERTIFICATES_MAX {
@@ -167,6 +168,7 @@ impl Replica {
         let has_witnesses = self.books.witness_set().is_some();
         let mut acts = Vec::new();
         let mut certificates: BTreeMap<Cid, Certificate> = BTreeMap::new();
+        let mut rooms: BTreeMap<String, i64> = BTreeMap::new();
         incoming.retain(|order| {
             let Some(view) = self.order(order) else { return false };
             let is_open =
@@ -175,6 +177,12 @@ impl Replica {
                 return false;
             }
             if acts.len() >= ACCEPTED_AT_ONCE {
+                return true;
+            }
+            // What does not fit waits until the balance has come down, and holds up nothing else.
+            let room = || self.books.room(member, &view.currency).unwrap_or(i64::MAX);
+            let room = rooms.entry(view.currency.clone()).or_insert_with(room);
+            if view.amount > *room {
                 return true;
             }
             if has_witnesses && policy.final_at(view.amount, has_witnesses) != Finality::Accepted {
@@ -189,6 +197,7 @@ impl Replica {
                     None => return true,
                 }
             }
+            *room -= view.amount;
             acts.push(Act::Accept { order: *order });
             true
         });

@@ -224,6 +224,7 @@ impl Replica {
         self.must_rejudge = false;
         let items = self.items();
         self.books.rejudge(items);
+        self.standings.forget();
         self.find_incoming();
     }
 

@@ -12,8 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_ledger::{
-    Act, Approval, Books, Certificate, CreditPolicy, Invitation, Item, OrderRef, Post, SpacePolicy, Tier,
-    Verdict,
+    Act, Approval, Books, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy,
+    Every, Invitation, Item, OrderRef, Post, SpacePolicy, StandingOrder, Tier, Verdict,
 };
 use icn_types::{Cid, Did, JobOutcome, Timestamp, TrustContext, codec};
 use serde_bytes::ByteBuf;
@@ -314,6 +314,35 @@ pub struct Wild {
     pub forks: bool,
     pub seals: bool,
     pub witnesses: bool,
+    /// Whatever moves money without the account's own word, and what ends by sealed time.
+    pub derived: bool,
+}
+
+pub const DAY: u64 = 86_400_000;
+
+pub fn demurrage(fund: Did) -> Act {
+    let rule = Demurrage { threshold: 2, rate_ppm: 300_000, period_days: 1 };
+    Act::Demurrage { currency: HOURS.into(), rule: Some(rule), fund: Some(fund) }
+}
+
+/// Two mediators, who are chosen after a day; the fund is member 6.
+pub fn dispute_rules() -> SpacePolicy {
+    let mediators = vec![did(3), did(4)];
+    let disputes = DisputePolicy { mediators, assign_seconds: 86_400, mediation_seconds: 2 * 86_400 };
+    SpacePolicy { disputes: Some(disputes), fund: Some(did(6)), ..SpacePolicy::default() }
+}
+
+pub fn standing(to: Did, amount: i64, start: u64, days: u32) -> StandingOrder {
+    StandingOrder {
+        to,
+        amount,
+        currency: HOURS.into(),
+        memo: None,
+        start: Timestamp::from_millis(start),
+        every: Every::Days(days),
+        count: None,
+        until: None,
+    }
 }
 
 /// Draws a history: six members that hear of each other now and then.
@@ -337,19 +366,36 @@ pub fn draw(seed: u64, wild: Wild) -> History {
         ];
         story.says(root(), vec![Act::Policy(SpacePolicy { finality, ..SpacePolicy::default() })]);
     }
+    if wild.derived {
+        let second = Act::Appoint { member: did(2) };
+        let mut rules = dispute_rules();
+        let quick = DisputePolicy { assign_seconds: 0, ..rules.disputes.unwrap_or_default() };
+        rules.disputes = Some(quick);
+        story.says(root(), vec![Act::Policy(rules), demurrage(did(6)), second]);
+        // Something to quarrel about from the start.
+        for (payer, payee) in [(2, 5), (5, 6), (6, 1)] {
+            let sent = story.says(did(payer), vec![pay(did(payee), 6)]);
+            let order = story.history.order(sent, 0);
+            let taken = story.says(did(payee), vec![accept(order)]);
+            let acceptance = story.history.raws[taken].id;
+            let act = DisputeAct::File { order, acceptance, reason: "late".into(), evidence: vec![] };
+            story.says(did(payer), vec![Act::Dispute(act)]);
+        }
+    }
     let start: BTreeSet<usize> = story.history.all().into_iter().collect();
     let mut known: BTreeMap<Did, BTreeSet<usize>> = members.iter().map(|who| (*who, start.clone())).collect();
     let mut certified: BTreeMap<(Did, u64), Cid> = BTreeMap::new();
     let mut clock = 1_000;
     let mut lines = 1;
     for _ in 0..wild.steps {
-        let who = members[random.below(members.len())];
+        let who =
+            if wild.derived && random.chance(25) { root() } else { members[random.below(members.len())] };
         if random.chance(60) {
             let other = members[random.below(members.len())];
             let more = known[&other].clone();
             known.get_mut(&who).unwrap().extend(more);
         }
-        clock += 10;
+        clock += if wild.derived && random.chance(20) { DAY } else { 10 };
         let mine = known[&who].clone();
         let mut prev = story.heads.get(&who).copied();
         let mut seen = mine.clone();
@@ -381,6 +427,93 @@ pub fn draw(seed: u64, wild: Wild) -> History {
         }
     }
     story.history
+}
+
+const NO_KIND: usize = 99;
+
+/// Draws an act that moves money in others' accounts, or one that ends by itself; often by somebody who may not.
+fn draw_derived(
+    random: &mut Random,
+    story: &Story,
+    who: Did,
+    seen: &BTreeSet<usize>,
+    clock: u64,
+    amount: i64,
+) -> Option<Act> {
+    let history = &story.history;
+    let anybody = random.chance(90);
+    let find = |random: &mut Random, wanted: &dyn Fn(&Act) -> bool| {
+        let found: Vec<OrderRef> = seen
+            .iter()
+            .filter(|raw| anybody || history.raws[**raw].author == who)
+            .flat_map(|raw| {
+                let acts = history.raws[*raw].post.acts.iter().enumerate();
+                acts.filter(|(_, act)| wanted(act)).map(|(n, _)| history.order(*raw, n as u32))
+            })
+            .collect();
+        (!found.is_empty()).then(|| found[random.below(found.len())])
+    };
+    let act =
+        |order: &OrderRef| history.raws[history.by_id[&order.entry]].post.acts[order.index as usize].clone();
+    let dispute =
+        |random: &mut Random| find(random, &|act| matches!(act, Act::Dispute(DisputeAct::File { .. })));
+    let other = did(1 + random.below(6) as u8);
+    let naming =
+        |act: &Act| matches!(act, Act::Dispute(DisputeAct::Mediate { mediator, .. }) if *mediator == who);
+    let named = find(random, &naming).map(|named| act(&named));
+    let has_dispute = find(random, &|act| matches!(act, Act::Dispute(DisputeAct::File { .. }))).is_some();
+    let kind = match named {
+        Some(_) if random.chance(60) => 8,
+        _ if has_dispute && (who == did(3) || who == did(4)) && random.chance(50) => 8,
+        _ if has_dispute && (who == root() || who == did(2)) && random.chance(50) => 5,
+        _ => random.below(18),
+    };
+    Some(match kind {
+        0..=3 | 12 | 15 if kind < 12 || !has_dispute => {
+            let acceptance = find(random, &|act| matches!(act, Act::Accept { .. }))?;
+            let Act::Accept { order } = act(&acceptance) else { return None };
+            let acceptance = acceptance.entry;
+            Act::Dispute(DisputeAct::File { order, acceptance, reason: "late".into(), evidence: vec![] })
+        }
+        4 => {
+            let dispute = dispute(random)?;
+            Act::Dispute(DisputeAct::Evidence { dispute, items: vec![], note: Some("see".into()) })
+        }
+        5 | 6 | 16 => Act::Dispute(DisputeAct::Mediate {
+            dispute: dispute(random)?,
+            mediator: if random.chance(70) { did(3 + random.below(2) as u8) } else { other },
+        }),
+        7 => Act::Dispute(DisputeAct::Escalate { dispute: dispute(random)? }),
+        8..=10 => {
+            let outcome = match random.below(5) {
+                0 => DisputeOutcome::EntryValid,
+                1 | 2 => DisputeOutcome::EntryReversed,
+                3 => DisputeOutcome::PartialRefund { amount },
+                _ => DisputeOutcome::WriteOff { amount },
+            };
+            let dispute = match named {
+                Some(Act::Dispute(DisputeAct::Mediate { dispute, .. })) => dispute,
+                _ => dispute(random)?,
+            };
+            Act::Dispute(DisputeAct::Resolve { dispute, outcome })
+        }
+        17 => Act::Expel { member: did(5) },
+        11 => Act::WriteOff {
+            account: if random.chance(70) { did(5) } else { other },
+            currency: HOURS.into(),
+            amount,
+            number: 1 + random.below(2) as u64,
+            reason: "left".into(),
+        },
+        12 => {
+            let expires = Some(Timestamp::from_millis(clock + random.below(2) as u64 * DAY));
+            Act::Freeze { account: other, reason: "late".into(), expires }
+        }
+        13 if random.chance(30) => Act::Demurrage { currency: HOURS.into(), rule: None, fund: None },
+        13 => demurrage(other),
+        14 => Act::Standing(standing(other, amount, clock, 1)),
+        _ => Act::EndStanding { standing: find(random, &|act| matches!(act, Act::Standing(_)))? },
+    })
 }
 
 #[allow(clippy::too_many_arguments, reason = "a test's generator")]
@@ -415,7 +548,14 @@ fn draw_post(
     for _ in 0..1 + random.below(2) {
         let to = did(1 + random.below(6) as u8);
         let amount = 1 + random.below(18) as i64;
-        match random.below(if wild.seals { 22 } else { 20 }) {
+        let derives = wild.derived && random.chance(40);
+        if let Some(act) = derives.then(|| draw_derived(random, story, who, seen, clock, amount)).flatten() {
+            acts.push(act);
+            continue;
+        }
+        let kind =
+            if wild.derived && wild.seals && who == root() && random.chance(40) { 20 } else { NO_KIND };
+        match if kind == NO_KIND { random.below(if wild.seals { 22 } else { 20 }) } else { kind } {
             0..=3 => acts.push(pay(to, amount)),
             4 => acts.push(pay_until(to, amount, clock + random.below(300) as u64)),
             5..=9 => {
@@ -466,7 +606,7 @@ fn draw_post(
             17 => acts.push(match random.below(10) {
                 6..=8 => trust(to, 100_000 * random.below(4) as u32),
                 9 => rate(to, random.below(3) as u8),
-                0 => Act::Freeze { account: to, reason: "late".into() },
+                0 => Act::Freeze { account: to, reason: "late".into(), expires: None },
                 1..=3 => Act::Unfreeze { account: to },
                 4 => Act::Expel { member: to },
                 _ => Act::Admit { member: to, nickname: None },

@@ -45,6 +45,8 @@ pub(crate) struct Net {
     pub(crate) space: Did,
     queue: VecDeque<(usize, Event)>,
     next: u64,
+    /// A node that dies after so many more effects: what it would do then is lost.
+    pub(crate) dies_after: Option<(usize, usize)>,
 }
 
 pub(crate) fn key(n: u8) -> Keypair {
@@ -61,6 +63,7 @@ impl Net {
             space,
             queue: VecDeque::new(),
             next: 1,
+            dies_after: None,
         };
         for n in 0..count {
             net.add_node(n as u8 + 1, n == 0);
@@ -236,6 +239,11 @@ impl Net {
             let mut effects = self.nodes[n].replica.handle(now, event);
             effects.extend(self.nodes[n].replica.settle(now));
             for effect in effects {
+                match &mut self.dies_after {
+                    Some((dying, 0)) if *dying == n => continue,
+                    Some((dying, left)) if *dying == n => *left -= 1,
+                    Some(_) | None => {}
+                }
                 self.perform(n, effect);
             }
         }

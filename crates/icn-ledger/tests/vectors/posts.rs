@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use icn_gossip::Entry;
 use icn_identity::Ed25519Verifier;
 use icn_ledger::{
-    Act, Approval, Certificate, CreditPolicy, Finality, OrderRef, Post, PostError, SpacePolicy, Tier,
-    approval_bytes,
+    Act, Approval, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy, Every,
+    Finality, OrderRef, Post, PostError, SpacePolicy, StandingOrder, Tier, approval_bytes,
 };
 use icn_types::{Cid, JobOutcome, Timestamp, TrustContext, Value, codec};
 use serde_bytes::ByteBuf;
@@ -47,7 +47,26 @@ fn acts() -> Vec<(&'static str, Act)> {
         ],
         free_jobs: true,
         epoch_seconds: 60,
+        ..SpacePolicy::default()
     };
+    let mut mediators = vec![key(4).did(), key(5).did()];
+    mediators.sort();
+    let disputes = DisputePolicy { mediators, assign_seconds: 86_400, mediation_seconds: 1_209_600 };
+    let full = SpacePolicy { disputes: Some(disputes), fund: Some(key(6).did()), ..policy.clone() };
+    let rule = Demurrage { threshold: 5_000, rate_ppm: 20_000, period_days: 30 };
+    let standing = StandingOrder {
+        to: member,
+        amount: 250,
+        currency: code(),
+        memo: Some("rent".into()),
+        start: now(),
+        every: Every::Months(1),
+        count: Some(12),
+        until: None,
+    };
+    let dispute = Act::Dispute;
+    let resolve = |outcome| dispute(DisputeAct::Resolve { dispute: order(), outcome });
+    let capped = CreditPolicy { balance_max: Some(300), ..CreditPolicy::default() };
     vec![
         ("found", Act::Found { name: "Bakers".into(), created: now() }),
         ("policy", Act::Policy(policy)),
@@ -58,7 +77,7 @@ fn acts() -> Vec<(&'static str, Act)> {
         ("join", Act::Join { invitation: Box::new(invitation(None)), nickname: None }),
         ("currency", Act::Currency { code: code(), decimals: 2, policy: CreditPolicy::default() }),
         ("line", Act::Line { account: member, currency: code(), limit: 5_000, number: 1 }),
-        ("freeze", Act::Freeze { account: member, reason: "two entries at one place".into() }),
+        ("freeze", Act::Freeze { account: member, reason: "two entries at one place".into(), expires: None }),
         ("unfreeze", Act::Unfreeze { account: member }),
         ("witnesses", Act::Witnesses { number: 1, members: set.clone() }),
         ("treasury", Act::Treasury { account: member, approvers: set, threshold: 2 }),
@@ -106,6 +125,46 @@ fn acts() -> Vec<(&'static str, Act)> {
                 job: Cid::of_dag_cbor(b"a job"),
                 receipt: Some(receipt),
                 outcome: JobOutcome::Valid,
+            },
+        ),
+        ("policy with disputes and a fund", Act::Policy(full)),
+        ("currency with a highest balance", Act::Currency { code: code(), decimals: 2, policy: capped }),
+        ("freeze until a time", Act::Freeze { account: member, reason: "late".into(), expires: Some(now()) }),
+        ("demurrage", Act::Demurrage { currency: code(), rule: Some(rule), fund: Some(member) }),
+        ("demurrage that ends", Act::Demurrage { currency: code(), rule: None, fund: None }),
+        (
+            "dispute",
+            dispute(DisputeAct::File {
+                order: order(),
+                acceptance: Cid::of_dag_cbor(b"an acceptance"),
+                reason: "the wheel is loose".into(),
+                evidence: vec![receipt],
+            }),
+        ),
+        (
+            "dispute: evidence",
+            dispute(DisputeAct::Evidence {
+                dispute: order(),
+                items: vec![receipt],
+                note: Some("see".into()),
+            }),
+        ),
+        ("dispute: mediate", dispute(DisputeAct::Mediate { dispute: order(), mediator: member })),
+        ("dispute: escalate", dispute(DisputeAct::Escalate { dispute: order() })),
+        ("dispute: it stands", resolve(DisputeOutcome::EntryValid)),
+        ("dispute: reversed", resolve(DisputeOutcome::EntryReversed)),
+        ("dispute: a part", resolve(DisputeOutcome::PartialRefund { amount: 500 })),
+        ("dispute: written off", resolve(DisputeOutcome::WriteOff { amount: 500 })),
+        ("end_standing", Act::EndStanding { standing: order() }),
+        ("standing", Act::Standing(standing)),
+        (
+            "write_off",
+            Act::WriteOff {
+                account: member,
+                currency: code(),
+                amount: 1_250,
+                number: 1,
+                reason: "left the village".into(),
             },
         ),
     ]
@@ -214,6 +273,12 @@ fn refused() -> Vec<Json> {
     field("seal 0", "seal", "number", Value::Integer(0));
     field("a digest of 31 bytes", "seal", "digest", Value::Bytes(vec![0; 31]));
     field("more than full trust", "trust", "score_ppm", Value::Integer(1_000_001));
+    field("a charge of more than everything", "demurrage", "rule", {
+        let rule = Demurrage { threshold: 0, rate_ppm: 1_000_001, period_days: 30 };
+        codec::decode(&codec::encode(&rule).unwrap()).unwrap()
+    });
+    field("write-off number 0", "write_off", "number", Value::Integer(0));
+    field("a standing order of nothing", "standing", "amount", Value::Integer(0));
     field("a repair that gives up nothing", "repair", "lost", Value::List(vec![]));
     let mut malformed = |why: &str, bytes: &[u8]| cases.push(case(why, Some("malformed"), bytes));
     let set = |act: &str, name: &str, value: Value| {
@@ -222,6 +287,7 @@ fn refused() -> Vec<Json> {
         })
     };
     malformed("a payment of 2^63", &set("pay", "amount", Value::Integer(1 << 63)));
+    malformed("a freeze with a null that should be left out", &set("freeze", "expires", Value::Null));
     malformed("an unknown field in an act", &set("pay", "tip", Value::Integer(1)));
     malformed(
         "a field left out that should be null",

@@ -6,6 +6,7 @@
 mod acts;
 mod audit;
 mod convert;
+mod disputes;
 mod elsewhere;
 mod export;
 mod find;
@@ -20,6 +21,7 @@ mod orders;
 mod post;
 mod read;
 mod spaces;
+mod standings;
 mod statement;
 mod steps;
 mod verify;
@@ -31,7 +33,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
-    AskRequest, Asked, Balance, Books, DebtClaim, EntryStream, EntryView, Explain, Explanation, Export, Fork, GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined, RuleRequest, Seal, Space, StatementRequest, TurnRequest, WitnessSet, Written,
+    AskRequest, Asked, Balance, Books, DebtClaim, DemurrageRule, Dispute, DisputeRequest, DisputeStepRequest,
+    EntryStream, EntryView, Explain, Explanation, Export, Fork, GrantRequest, Granted, HoldRequest, Invited,
+    JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity,
+    NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined,
+    RuleRequest, Seal, Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer,
+    TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -144,6 +151,56 @@ impl Books for BooksFace {
         request: TurnRequest,
     ) -> Result<Order, Problem> {
         self.take_turn(space, reference, turn, request).await
+    }
+
+    async fn split(&self, space: &str, request: SplitRequest) -> Result<Vec<Order>, Problem> {
+        self.pay_several(space, request).await
+    }
+
+    async fn standings(&self, space: &str, part: Listing) -> Result<Page<Standing>, Problem> {
+        self.list_standings(space, &part).await
+    }
+
+    async fn place_standing(&self, space: &str, request: StandingRequest) -> Result<Standing, Problem> {
+        self.new_standing(space, request).await
+    }
+
+    async fn end_standing(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Standing, Problem> {
+        self.close_standing(space, reference, request).await
+    }
+
+    async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem> {
+        self.list_transfers(space, &part).await
+    }
+
+    async fn demurrage(&self, space: &str, part: Listing) -> Result<Page<DemurrageRule>, Problem> {
+        self.list_demurrage(space, &part)
+    }
+
+    async fn disputes(&self, space: &str, part: Listing) -> Result<Page<Dispute>, Problem> {
+        self.list_disputes(space, &part).await
+    }
+
+    async fn file_dispute(&self, space: &str, request: DisputeRequest) -> Result<Dispute, Problem> {
+        self.open_dispute(space, request).await
+    }
+
+    async fn dispute(&self, space: &str, reference: &str) -> Result<Dispute, Problem> {
+        self.show_dispute(space, reference).await
+    }
+
+    async fn dispute_step(
+        &self,
+        space: &str,
+        reference: &str,
+        request: DisputeStepRequest,
+    ) -> Result<Dispute, Problem> {
+        self.take_step(space, reference, request).await
     }
 
     async fn entries(&self, space: &str, part: Listing) -> Result<Page<EntryView>, Problem> {

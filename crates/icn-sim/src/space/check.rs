@@ -195,8 +195,13 @@ impl Federation {
         let lost = |did: &Did| {
             let claims = books.claims();
             let own = claims.iter().filter(|claim| claim.creditor == *did && claim.cause == ClaimCause::Void);
-            own.map(|claim| claim.amount).sum::<i64>()
+            let claimed = own.map(|claim| claim.amount).sum::<i64>();
+            // What others' decisions and seals take from an account may take it below its line.
+            let taken = books.transfers(did, 0, 10_000).into_iter().filter(|transfer| transfer.from == *did);
+            claimed + taken.map(|transfer| transfer.amount).sum::<i64>()
         };
+        // The fund bears what counted no more after it was spent.
+        let dids = dids.filter(|did| *did != self.space || books.transfers(did, 0, 1).is_empty());
         let beyond = dids
             .map(|did| (did, books.balance(&did, HOURS)))
             .find(|(did, balance)| balance.booked - balance.reserved < -self.watch.line(did) - lost(did));

@@ -179,13 +179,44 @@ impl Federation {
             return Err(format!("the books of n{picked} do not follow from its entries"));
         }
         self.check_wishes()?;
+        self.check_standings()?;
         self.check_claims()
+    }
+
+    /// No standing order has paid more often than it says, whatever happened to its node.
+    fn check_standings(&self) -> Result<(), String> {
+        let Some(replica) = self.replica(0) else { return Ok(()) };
+        let mut paid: BTreeMap<String, u32> = BTreeMap::new();
+        let memos = self.standing_memos();
+        for (idx, id) in replica.log().ids_from(icn_gossip::Idx(0)).enumerate() {
+            let Some((.., post)) = replica.entry(&id).and_then(|signed| read(&signed)) else { continue };
+            let verdicts = replica.books().verdicts(u32::try_from(idx).unwrap_or(u32::MAX));
+            for (act, verdict) in post.acts.iter().zip(verdicts) {
+                if let Act::Pay { memo: Some(memo), .. } = act
+                    && verdict.is_valid()
+                    && memos.contains(memo)
+                {
+                    *paid.entry(memo.clone()).or_default() += 1;
+                }
+            }
+        }
+        match paid.into_iter().find(|(_, count)| *count > super::work::STANDING_COUNT) {
+            Some((memo, count)) => Err(format!("the standing order of {memo} has paid {count} times")),
+            None => Ok(()),
+        }
+    }
+
+    fn standing_memos(&self) -> BTreeSet<String> {
+        let acts = self.intents.iter().flat_map(|intent| &intent.acts);
+        acts.filter_map(|act| if let Act::Standing(terms) = act { terms.memo.clone() } else { None })
+            .collect()
     }
 
     /// What was acknowledged counts, and nothing was paid twice.
     fn check_wishes(&self) -> Result<(), String> {
         let Some(replica) = self.replica(0) else { return Ok(()) };
         let mut paid: BTreeMap<String, Cid> = BTreeMap::new();
+        let standing = self.standing_memos();
         for id in replica.log().ids_from(icn_gossip::Idx(0)) {
             let Some((author, _, _, post)) = replica.entry(&id).and_then(|signed| read(&signed)) else {
                 continue;
@@ -205,7 +236,9 @@ impl Federation {
                             | Reason::Expired
                             | Reason::OrderInvalid
                             | Reason::DeclineVoid
-                    );
+                    ) || (matches!(act, Act::Dispute(_))
+                        // What was disputed was accepted in an entry that is void, or is void itself.
+                        && matches!(reason, Reason::NotAccepted | Reason::NoSuchOrder));
                     if !comes_from_others {
                         return Err(format!(
                             "{} of {} does not count: {reason}",
@@ -216,6 +249,7 @@ impl Federation {
                     continue;
                 }
                 if let Act::Pay { memo: Some(memo), .. } = act
+                    && !standing.contains(memo)
                     && let Some(first) = paid.insert(memo.clone(), id)
                 {
                     return Err(format!("{memo} is paid twice: in {first} and {id}"));

@@ -1,8 +1,8 @@
 //! What happens, in words.
 
 use icn_gossip::SignedEntry;
-use icn_ledger::Act;
 use icn_ledger::replica::{Event, Live};
+use icn_ledger::{Act, DisputeAct};
 
 use super::check::read;
 use super::world::Federation;
@@ -99,6 +99,13 @@ impl Federation {
             Act::Repair { .. } => "repair".to_owned(),
             Act::Trust { of, score_ppm, .. } => format!("trust {} by {score_ppm}", self.name(of)),
             Act::Rate { executor, outcome, .. } => format!("rate {} {outcome}", self.name(executor)),
+            Act::Demurrage { rule: None, .. } => "no demurrage".to_owned(),
+            Act::Demurrage { .. } => "demurrage".to_owned(),
+            Act::Dispute(DisputeAct::File { order, .. }) => format!("dispute {}", order.entry.short()),
+            Act::Dispute(_) => "a step of a dispute".to_owned(),
+            Act::EndStanding { standing } => format!("end the standing order {}", standing.entry.short()),
+            Act::Standing(terms) => format!("standing order: {} to {}", terms.amount, self.name(&terms.to)),
+            Act::WriteOff { account, amount, .. } => format!("write off {amount} of {}", self.name(account)),
         }
     }
 }

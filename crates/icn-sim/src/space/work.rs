@@ -4,12 +4,20 @@ use std::sync::Arc;
 
 use icn_gossip::LiveMessage;
 use icn_ledger::replica::{Checked, Event, Live, PostRequest, Posted, Refusal};
-use icn_ledger::{Act, Invitation, InvitationTerms, OrderRef, Post};
+use icn_ledger::{
+    Act, Demurrage, DisputeAct, DisputeOutcome, Every, Invitation, InvitationTerms, OrderKind, OrderRef,
+    Post, StandingOrder,
+};
 use icn_types::{Cid, Did, Timestamp};
 
 use super::outside::{HOURS, Outside};
 use super::planted::Planted;
 use super::world::{BEGIN_MS, Federation};
+
+/// A day, in milliseconds.
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+/// How many payments a standing order makes.
+pub(super) const STANDING_COUNT: u32 = 3;
 
 /// How often a user asks again.
 const ATTEMPTS_MAX: u32 = 60;
@@ -153,7 +161,21 @@ impl Federation {
         let expires = Timestamp::from_millis(ends);
         let currency = HOURS.to_owned();
         let memo = Some(format!("wish {}", self.intents.len()));
-        let act = match self.random.index(10) {
+        if self.random.chance(120_000) {
+            return self.complain(at, author);
+        }
+        let act = match self.random.index(11) {
+            // Two payments are overdue, and the third is due at midnight.
+            10 => Act::Standing(StandingOrder {
+                to,
+                amount: amount.min(9),
+                currency,
+                memo,
+                start: Timestamp::from_millis((BEGIN_MS / DAY_MS - 1) * DAY_MS),
+                every: Every::Days(1),
+                count: Some(STANDING_COUNT),
+                until: None,
+            }),
             0 | 1 => Act::Hold { to, amount, currency, expires, purpose: None },
             2 => Act::Request { of: to, amount, currency, memo, expires: None },
             3 => Act::Pay { to, amount, currency, memo, request: None, expires: Some(expires) },
@@ -165,6 +187,49 @@ impl Federation {
             let later = self.random.within((500, 12_000));
             self.come(later, Outside::Follow(intent));
         }
+    }
+
+    /// A member complains about a payment that was accepted.
+    fn complain(&mut self, at: usize, author: Did) {
+        let Some(replica) = self.replica(at) else { return };
+        let orders = replica.books().history(&author, 0, 50);
+        let taken: Vec<_> = orders
+            .into_iter()
+            .filter(|order| order.kind == OrderKind::Pay)
+            .filter_map(|order| Some((order.id, order.accepted?)))
+            .collect();
+        let place = self.random.index(taken.len());
+        let Some((order, acceptance)) = taken.get(place).copied() else { return };
+        let act = DisputeAct::File { order, acceptance, reason: "late".to_owned(), evidence: Vec::new() };
+        let intent = self.intend(at, author, vec![Act::Dispute(act)]);
+        let later = self.random.within((500, 8_000));
+        self.come(later, Outside::Follow(intent));
+    }
+
+    /// The root takes the next step of a dispute, once it has heard of it.
+    fn settle_dispute(&mut self, step: &DisputeAct, entry: Cid) {
+        let has = |it: &Self, entry: &Cid| it.replica(0).is_some_and(|replica| replica.log().contains(entry));
+        let next = match step {
+            DisputeAct::File { .. } if has(self, &entry) => {
+                let dispute = OrderRef { entry, index: 0 };
+                DisputeAct::Mediate { dispute, mediator: self.space }
+            }
+            DisputeAct::Mediate { dispute, .. } => {
+                let outcome = match self.random.index(4) {
+                    0 => DisputeOutcome::EntryValid,
+                    1 | 2 => DisputeOutcome::EntryReversed,
+                    _ => DisputeOutcome::PartialRefund { amount: 1 },
+                };
+                DisputeAct::Resolve { dispute: *dispute, outcome }
+            }
+            DisputeAct::File { .. }
+            | DisputeAct::Evidence { .. }
+            | DisputeAct::Escalate { .. }
+            | DisputeAct::Resolve { .. } => return,
+        };
+        let intent = self.intend(0, self.space, vec![Act::Dispute(next)]);
+        let later = self.random.within((500, 8_000));
+        self.come(later, Outside::Follow(intent));
     }
 
     /// Goes on with a hold or request: by whoever's turn it is.
@@ -207,6 +272,7 @@ impl Federation {
                 };
                 self.as_payee(*of, act);
             }
+            Some(Act::Dispute(step)) => self.settle_dispute(&step.clone(), entry),
             Some(_) | None => {}
         }
     }
@@ -279,7 +345,22 @@ impl Federation {
         if account == self.space {
             return;
         }
-        let act = match self.random.index(6) {
+        let act = match self.random.index(9) {
+            6 | 7 => {
+                let rule = Demurrage { threshold: 10, rate_ppm: 200_000, period_days: 1 };
+                let is_end = self.random.chance(200_000);
+                Act::Demurrage {
+                    currency: HOURS.to_owned(),
+                    rule: (!is_end).then_some(rule),
+                    fund: (!is_end).then_some(self.space),
+                }
+            }
+            8 => {
+                self.watch.limited.insert(account);
+                let until = BEGIN_MS + self.now_ms + self.random.within((2_000, 20_000));
+                let expires = Some(Timestamp::from_millis(until));
+                Act::Freeze { account, reason: "to be clarified".to_owned(), expires }
+            }
             0..=2 => {
                 let limit = i64::try_from(self.random.within((20, 180))).unwrap_or(20);
                 let number = self.watch.grant(account, limit);
@@ -287,7 +368,7 @@ impl Federation {
             }
             3 => {
                 self.watch.limited.insert(account);
-                Act::Freeze { account, reason: "to be clarified".to_owned() }
+                Act::Freeze { account, reason: "to be clarified".to_owned(), expires: None }
             }
             4 => Act::Unfreeze { account },
             _ => match self.next_witnesses() {

@@ -20,7 +20,7 @@ use crate::random::Random;
 use crate::story::Story;
 
 /// The moment 0 of every world, in Unix milliseconds.
-pub(super) const BEGIN_MS: u64 = 1_700_000_000_000;
+pub(super) const BEGIN_MS: u64 = 1_700_006_380_000;
 /// How often a node looks whether something is due, in milliseconds.
 const TICK_MS: u64 = 200;
 /// The number of the root's key.

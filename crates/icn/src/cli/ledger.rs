@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use icn_gateway::api::books::{ExportFormat, FinalityLevel};
 
+use super::coins::{DemurrageCommand, RecurringCommand, ShareArgs, TransfersArgs, WriteOffArgs};
+use super::dispute::DisputeCommand;
 use super::hold::HoldCommand;
 use super::overview::{HealthArgs, StatementArgs};
 use super::scope::{PageArgs, ScopeArgs};
@@ -73,6 +75,17 @@ pub(crate) enum LedgerCommand {
     Export(ExportArgs),
     Statement(StatementArgs),
     Health(HealthArgs),
+    /// Disagree about a payment: complain, mediate, resolve
+    #[command(subcommand)]
+    Dispute(DisputeCommand),
+    /// Charge idle balances for a fund of the community
+    #[command(subcommand)]
+    Demurrage(DemurrageCommand),
+    /// Pay somebody every so often
+    #[command(subcommand)]
+    Recurring(RecurringCommand),
+    Transfers(TransfersArgs),
+    WriteOff(WriteOffArgs),
 }
 
 /// Raise credit lines to what the currency's policy suggests by now. Stewards only
@@ -160,14 +173,16 @@ Examples:
   icn ledger pay bob 2.50 hours
   icn ledger pay bob 2.50 --memo 'two loaves' --wait certified
   icn ledger pay bob '12 hours' --key invoice-17 --expires 7d
-  icn ledger pay bob 5 --request bafyrei6x")]
+  icn ledger pay bob 5 --request bafyrei6x
+  icn ledger pay 100 hours --split bob:2,ada:1
+  icn ledger pay 100 hours --among --memo 'from the pot'")]
 pub(crate) struct PayArgs {
     /// Whom: a nickname, a DID, or the name of an identity of this node
     #[arg(value_name = "TO")]
     pub(crate) to: String,
 
     /// How much, and of which currency if there are several
-    #[arg(value_name = "AMOUNT", required = true, num_args = 1..=2)]
+    #[arg(value_name = "AMOUNT", required_unless_present = "several", num_args = 1..=2)]
     pub(crate) amount: Vec<String>,
 
     /// A word for people
@@ -175,18 +190,21 @@ pub(crate) struct PayArgs {
     pub(crate) memo: Option<String>,
 
     #[command(flatten)]
+    pub(crate) several: ShareArgs,
+
+    #[command(flatten)]
     pub(crate) key: KeyArg,
 
     /// The request that this answers
-    #[arg(long, value_name = "REF", value_parser = reference)]
+    #[arg(long, value_name = "REF", value_parser = reference, conflicts_with = "several")]
     pub(crate) request: Option<String>,
 
     /// Take it back if it was not accepted after this long
-    #[arg(long, value_name = "D", value_parser = values::long_seconds)]
+    #[arg(long, value_name = "D", value_parser = values::long_seconds, conflicts_with = "several")]
     pub(crate) expires: Option<u64>,
 
     /// Wait until it has come this far
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", conflicts_with = "several")]
     pub(crate) wait: Option<Level>,
 
     /// With --wait: give up after this long and end with 1; the payment goes on [default: 1m]
@@ -350,7 +368,10 @@ pub(crate) struct LimitsArgs {
 
 /// Stop an account from spending; it can still receive
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "Examples:\n  icn ledger freeze bob --reason 'key stolen'")]
+#[command(after_long_help = "\
+Examples:
+  icn ledger freeze bob --reason 'key stolen'
+  icn ledger freeze bob --reason 'to be clarified' --until 14d")]
 pub(crate) struct FreezeArgs {
     /// Whose
     #[arg(value_name = "ACCOUNT")]
@@ -359,6 +380,10 @@ pub(crate) struct FreezeArgs {
     /// Why, for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+
+    /// End it by itself after this long: with the first sealed epoch from then on [default: until a steward ends it]
+    #[arg(long, value_name = "D", value_parser = values::long_seconds)]
+    pub(crate) until: Option<u64>,
 }
 
 /// Let a frozen account spend again

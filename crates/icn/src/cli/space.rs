@@ -170,6 +170,10 @@ pub(crate) struct SpaceCurrencyArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) growth_per: Option<i64>,
 
+    /// What a balance may come to at most, in whole units; 0: no bound
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) max_balance: Option<i64>,
+
     /// Over how many days a newcomer's line rises
     #[arg(long, value_name = "N")]
     pub(crate) ramp_days: Option<u32>,
@@ -228,7 +232,8 @@ pub(crate) struct SpaceTreasuryArgs {
 Examples:
   icn space policy
   icn space policy --final 0=accepted --final 10000=certified
-  icn space policy --free-jobs no --epoch 5m")]
+  icn space policy --free-jobs no --epoch 5m
+  icn space policy --fund pot --mediator carla --mediator dora --mediation 14d")]
 pub(crate) struct SpacePolicyArgs {
     /// From which amount (in the smallest unit) a payee must wait for which level; may be given several times
     #[arg(long = "final", value_name = "FROM=LEVEL", value_parser = tier)]
@@ -241,6 +246,22 @@ pub(crate) struct SpacePolicyArgs {
     /// How long an epoch lasts before it is sealed, such as `60s`
     #[arg(long, value_name = "D", value_parser = values::long_seconds)]
     pub(crate) epoch: Option<u64>,
+
+    /// The account that bears what the community writes off
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) fund: Option<String>,
+
+    /// Who mediates when the parties of a dispute do not agree on anybody; may be given several times
+    #[arg(long = "mediator", value_name = "MEMBER")]
+    pub(crate) mediators: Vec<String>,
+
+    /// After how long, in sealed time, one of them is chosen
+    #[arg(long, value_name = "D", value_parser = values::long_seconds)]
+    pub(crate) assign: Option<u64>,
+
+    /// After how long, in sealed time, anybody may hand a dispute to the stewards
+    #[arg(long, value_name = "D", value_parser = values::long_seconds)]
+    pub(crate) mediation: Option<u64>,
 }
 
 /// Yes or no.

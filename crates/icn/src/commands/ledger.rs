@@ -2,6 +2,8 @@
 
 mod account;
 mod audit;
+mod coins;
+mod dispute;
 mod grant;
 mod order;
 mod overview;
@@ -25,6 +27,9 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::History(args) => account::history(context, books, &args).await,
         LedgerCommand::Limits(args) => account::limits(context, books, args).await,
         LedgerCommand::Explain(args) => account::explain(context, books, &args).await,
+        LedgerCommand::Pay(args) if args.several.among || !args.several.split.is_empty() => {
+            coins::pay_several(context, books, args).await
+        }
         LedgerCommand::Pay(args) => order::pay(context, books, args).await,
         LedgerCommand::Request(args) => order::ask(context, books, args).await,
         LedgerCommand::Requests(args) => order::requests(context, books, &args).await,
@@ -39,7 +44,8 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::Hold(HoldCommand::Claim(args)) => order::claim(context, books, args).await,
         LedgerCommand::Grant(args) => grant::grant(context, books, args).await,
         LedgerCommand::Freeze(args) => {
-            let act = Rule::Freeze { account: args.account, reason: args.reason };
+            let act =
+                Rule::Freeze { account: args.account, reason: args.reason, expires_seconds: args.until };
             write_rule(context, books, act, None, "frozen").await
         }
         LedgerCommand::Unfreeze(args) => {
@@ -57,6 +63,11 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::Export(args) => audit::export(context, books, &args).await,
         LedgerCommand::Statement(args) => overview::statement(context, books, &args).await,
         LedgerCommand::Health(args) => overview::health(context, books, &args).await,
+        LedgerCommand::Dispute(command) => dispute::run(context, books, command).await,
+        LedgerCommand::Demurrage(command) => coins::demurrage(context, books, command).await,
+        LedgerCommand::Recurring(command) => coins::recurring(context, books, command).await,
+        LedgerCommand::Transfers(args) => coins::transfers(context, books, &args).await,
+        LedgerCommand::WriteOff(args) => coins::write_off(context, books, args).await,
     }
 }
 

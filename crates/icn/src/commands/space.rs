@@ -189,7 +189,14 @@ fn rule_words(rules: &SpaceRules, has_witnesses: bool) -> String {
         0 => "nobody seals by itself".to_owned(),
         seconds => format!("sealed every {seconds} s"),
     };
-    format!("{finality}; {jobs}; {epoch}")
+    let fund =
+        rules.fund.as_ref().map_or_else(String::new, |fund| format!("; losses borne by {}", party(fund)));
+    let mediators: Vec<String> = rules.mediators.iter().map(party).collect();
+    let mediators = match mediators.as_slice() {
+        [] => String::new(),
+        some => format!("; mediators {}", some.join(", ")),
+    };
+    format!("{finality}; {jobs}; {epoch}{fund}{mediators}")
 }
 
 async fn invite(context: &Context<'_>, scope: &ScopeArgs, args: &SpaceInviteArgs) -> Result<Exit, CliError> {
@@ -254,6 +261,7 @@ async fn currency(
         args.required_cleared,
         args.per_counterparty_max,
         args.ramp_days.map(i64::from),
+        args.max_balance,
     ];
     let policy = if figures.iter().any(Option::is_some) {
         let space = Books::find(context, scope).await?.books.space().await?;
@@ -268,6 +276,7 @@ async fn currency(
             ramp_days: args.ramp_days.unwrap_or(before.ramp_days),
             required_cleared: args.required_cleared.unwrap_or(before.required_cleared),
             per_counterparty_max: args.per_counterparty_max.unwrap_or(before.per_counterparty_max),
+            balance_max: args.max_balance.map_or(before.balance_max, |max| (max > 0).then_some(max)),
         })
     } else {
         None
@@ -305,7 +314,13 @@ async fn treasury(
 async fn policy(context: &Context<'_>, scope: &ScopeArgs, args: SpacePolicyArgs) -> Result<Exit, CliError> {
     let free_jobs = args.free_jobs.map(|choice| choice == YesNo::Yes);
     let finality = (!args.finality.is_empty()).then_some(args.finality);
-    if finality.is_none() && free_jobs.is_none() && args.epoch.is_none() {
+    let mediators = (!args.mediators.is_empty()).then_some(args.mediators);
+    let changes = [args.epoch, args.assign, args.mediation].iter().any(Option::is_some)
+        || finality.is_some()
+        || free_jobs.is_some()
+        || args.fund.is_some()
+        || mediators.is_some();
+    if !changes {
         let space = Books::find(context, scope).await?.books.space().await?;
         if context.out.is_json() {
             context.out.json(&space.rules)?;
@@ -314,7 +329,15 @@ async fn policy(context: &Context<'_>, scope: &ScopeArgs, args: SpacePolicyArgs)
         }
         return Ok(Exit::DONE);
     }
-    let act = Rule::Policy { finality, free_jobs, epoch_seconds: args.epoch };
+    let act = Rule::Policy {
+        finality,
+        free_jobs,
+        epoch_seconds: args.epoch,
+        fund: args.fund,
+        mediators,
+        assign_seconds: args.assign,
+        mediation_seconds: args.mediation,
+    };
     rule(context, scope, act, "written").await
 }
 

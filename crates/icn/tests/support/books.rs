@@ -54,6 +54,7 @@ fn explained(requested: Option<Amount>) -> Explanation {
         line: hours(2_000),
         line_from: None,
         booked: hours(-1_600),
+        derived: Some(hours(-100)),
         reserved: hours(100),
         pending: hours(1_250),
         available: hours(300),
@@ -145,6 +146,47 @@ fn health() -> LedgerHealth {
     }
 }
 
+fn standing() -> Standing {
+    Standing {
+        reference: format!("{}#0", order_id()),
+        from: party(1),
+        to: party(2),
+        amount: hours(2_000),
+        memo: Some("rent".to_owned()),
+        every: Every::Months(1),
+        start: at(0),
+        count: Some(12),
+        until: None,
+        ended: false,
+        paid: 3,
+        next_due: Some(at(86_400)),
+        refused: None,
+    }
+}
+
+fn dispute_of(reason: &str) -> Dispute {
+    Dispute {
+        reference: format!("{}#0", Cid::of_dag_cbor(b"the dispute")),
+        order: format!("{}#0", order_id()),
+        by: party(1),
+        payer: party(1),
+        payee: party(2),
+        amount: hours(1_000),
+        reason: reason.to_owned(),
+        status: DisputeStatus::Contested,
+        mediator: None,
+        outcome: None,
+        escalates_at: Some(at(14 * 86_400)),
+        evidence: vec![Exhibit {
+            by: party(2),
+            items: vec![order_id()],
+            note: Some("it was new when I sold it".to_owned()),
+            at: at(60),
+        }],
+        at: at(30),
+    }
+}
+
 fn asked(status: AskStatus) -> Asked {
     Asked {
         reference: format!("{}#1", Cid::of_dag_cbor(b"the request")),
@@ -218,7 +260,13 @@ impl FakeBooks {
                 issuer: party(1),
                 policy: CreditRules::default(),
             }],
-            rules: SpaceRules { finality: vec![], free_jobs: true, epoch_seconds: 60 },
+            rules: SpaceRules {
+                finality: vec![],
+                free_jobs: true,
+                epoch_seconds: 60,
+                fund: None,
+                mediators: vec![],
+            },
             entries: 157,
             peers: 2,
             sealed: 4,
@@ -359,7 +407,10 @@ impl Books for FakeBooks {
             | Rule::Freeze { .. }
             | Rule::Unfreeze { .. }
             | Rule::Treasury { .. }
-            | Rule::Policy { .. } => (None, None),
+            | Rule::Policy { .. }
+            | Rule::Demurrage { .. }
+            | Rule::EndDemurrage { .. }
+            | Rule::WriteOff { .. } => (None, None),
         };
         Ok(Written { entry: order_id(), author: did(1), seq: 7, repeated: false, note, overrun })
     }
@@ -368,6 +419,105 @@ impl Books for FakeBooks {
         self.note_in(space, "witnesses", json!({}))?;
         let members = vec![party(1), party(2), party(3)];
         Ok(WitnessSet { number: 1, members, quorum: 3, change_pending: true })
+    }
+
+    async fn split(&self, space: &str, request: SplitRequest) -> Result<Vec<Order>, Problem> {
+        self.note_in(space, "split", json!(request))?;
+        let amount = read(&request.amount)?;
+        let half = || order(OrderStatus::Sent, OrderKind::Payment, hours(amount.smallest / 2));
+        Ok(vec![half(), half()])
+    }
+
+    async fn standings(&self, space: &str, part: Listing) -> Result<Page<Standing>, Problem> {
+        self.note_part(space, "standings", &part)?;
+        let refused = Standing {
+            refused: Some("ada can spend 1.00 hours, but this takes 20.00 hours".to_owned()),
+            ..standing()
+        };
+        let mut all = vec![standing(), refused];
+        if part.all {
+            all.push(Standing { ended: true, next_due: None, ..standing() });
+        }
+        Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn place_standing(&self, space: &str, request: StandingRequest) -> Result<Standing, Problem> {
+        self.note_in(space, "place_standing", json!(request))?;
+        Ok(Standing { amount: read(&request.amount)?, every: request.every, paid: 0, ..standing() })
+    }
+
+    async fn end_standing(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Standing, Problem> {
+        self.note_in(space, "end_standing", json!([reference, request]))?;
+        Ok(Standing { ended: true, next_due: None, ..standing() })
+    }
+
+    async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem> {
+        self.note_part(space, "transfers", &part)?;
+        let transfer = |from, to, amount, cause: &str| Transfer {
+            id: order_id(),
+            from: party(from),
+            to: party(to),
+            amount: hours(amount),
+            cause: cause.to_owned(),
+            by: format!("{}#0", order_id()),
+            at: at(9),
+        };
+        let all = [transfer(1, 3, 146, "demurrage"), transfer(2, 1, 250, "dispute")];
+        Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn demurrage(&self, space: &str, part: Listing) -> Result<Page<DemurrageRule>, Problem> {
+        self.note_part(space, "demurrage", &part)?;
+        let rule = DemurrageRule {
+            currency: "hours".to_owned(),
+            above: hours(5_000),
+            rate_ppm: 20_000,
+            period_days: 30,
+            fund: party(3),
+            pot: hours(146),
+        };
+        Ok(Page::cut(vec![rule].into_iter(), part.offset, part.limit))
+    }
+
+    async fn disputes(&self, space: &str, part: Listing) -> Result<Page<Dispute>, Problem> {
+        self.note_part(space, "disputes", &part)?;
+        let mediated = Dispute {
+            status: DisputeStatus::UnderMediation,
+            mediator: Some(party(3)),
+            ..dispute_of("the wheel is loose")
+        };
+        let all = vec![dispute_of("never came"), mediated];
+        Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn file_dispute(&self, space: &str, request: DisputeRequest) -> Result<Dispute, Problem> {
+        self.note_in(space, "file_dispute", json!(request))?;
+        Ok(dispute_of(&request.reason))
+    }
+
+    async fn dispute(&self, space: &str, reference: &str) -> Result<Dispute, Problem> {
+        self.note_in(space, "dispute", json!(reference))?;
+        Ok(dispute_of("the wheel is loose"))
+    }
+
+    async fn dispute_step(
+        &self,
+        space: &str,
+        reference: &str,
+        request: DisputeStepRequest,
+    ) -> Result<Dispute, Problem> {
+        self.note_in(space, "dispute_step", json!([reference, request.step]))?;
+        Ok(Dispute {
+            status: DisputeStatus::Resolved,
+            mediator: Some(party(3)),
+            outcome: Some("2.50 hours went back to the payer".to_owned()),
+            ..dispute_of("the wheel is loose")
+        })
     }
 
     async fn balances(&self, space: &str, part: Listing) -> Result<Page<Balance>, Problem> {

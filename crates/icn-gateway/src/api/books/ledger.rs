@@ -120,6 +120,9 @@ pub struct Explanation {
     pub line_from: Option<Cid>,
     /// What was received less what was given.
     pub booked: Amount,
+    /// What of it seals and decisions of others have moved, if they have: `icn ledger transfers` lists it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<Amount>,
     /// Set aside for payments and holds that are not accepted yet.
     pub reserved: Amount,
     /// Received, but not final yet.

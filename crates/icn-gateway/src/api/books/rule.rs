@@ -26,6 +26,9 @@ pub struct CreditRules {
     pub required_cleared: i64,
     /// The most that one counterparty adds to the cleared volume.
     pub per_counterparty_max: i64,
+    /// What a balance may come to at most: what would lift it above is not accepted. Absent: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_max: Option<i64>,
 }
 
 /// How far a payment must have come until the payee may spend it.
@@ -59,6 +62,12 @@ pub struct SpaceRules {
     pub free_jobs: bool,
     /// How long an epoch lasts, in seconds; 0: nobody seals by itself.
     pub epoch_seconds: u64,
+    /// The account that bears what the community writes off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fund: Option<Party>,
+    /// Who mediates when the parties of a dispute do not agree on anybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mediators: Vec<Party>,
 }
 
 /// A rule act to write.
@@ -126,6 +135,9 @@ pub enum Rule {
         account: String,
         /// Why, for people.
         reason: String,
+        /// After how many seconds it ends, by sealed time; absent: when a steward ends it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_seconds: Option<u64>,
     },
     /// Ends a freeze, the one after a fork too.
     Unfreeze {
@@ -157,6 +169,51 @@ pub enum Rule {
         /// How long an epoch lasts, in seconds.
         #[serde(default)]
         epoch_seconds: Option<u64>,
+        /// The account that bears what the community writes off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fund: Option<String>,
+        /// Who mediates when the parties of a dispute do not agree on anybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mediators: Option<Vec<String>>,
+        /// After how many seconds of sealed time one of them is chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assign_seconds: Option<u64>,
+        /// After how many seconds of sealed time anybody may hand a dispute to the stewards.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mediation_seconds: Option<u64>,
+    },
+    /// Charges idle balances, or changes how.
+    Demurrage {
+        /// The currency; the only one when absent.
+        #[serde(default)]
+        currency: Option<String>,
+        /// What is free of charge, such as `50 hours`.
+        above: String,
+        /// The part of the rest that is charged for each period, in parts per million.
+        rate_ppm: u32,
+        /// The length of a period, in days.
+        period_days: u32,
+        /// The member or treasury that gets it.
+        fund: String,
+    },
+    /// Ends the charge on idle balances.
+    EndDemurrage {
+        /// The currency; the only one when absent.
+        #[serde(default)]
+        currency: Option<String>,
+    },
+    /// Moves the debt of a former member to the fund.
+    WriteOff {
+        /// Whose, by DID: former members have no nickname.
+        account: Did,
+        /// How much, such as `12 hours`; absent: all of it.
+        #[serde(default)]
+        amount: Option<String>,
+        /// In which currency, when no amount is given.
+        #[serde(default)]
+        currency: Option<String>,
+        /// Why, for people.
+        reason: String,
     },
 }
 
@@ -248,6 +305,7 @@ impl Default for CreditRules {
             ramp_days: 90,
             required_cleared: 10,
             per_counterparty_max: 100,
+            balance_max: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Acts in a line for people.
 
-use icn_ledger::{Act, Finality, OrderRef, OrderView};
+use icn_ledger::{Act, DisputeAct, DisputeOutcome, Finality, OrderRef, OrderView};
 use icn_types::{Did, format_score};
 
 use super::words::Words;
@@ -36,6 +36,11 @@ pub(super) const fn kind(act: &Act) -> &'static str {
         Act::Repair { .. } => "repair",
         Act::Trust { .. } => "trust",
         Act::Rate { .. } => "rate",
+        Act::Demurrage { .. } => "demurrage",
+        Act::Dispute(_) => "dispute",
+        Act::EndStanding { .. } => "end_standing",
+        Act::Standing(_) => "standing",
+        Act::WriteOff { .. } => "write_off",
     }
 }
 
@@ -88,7 +93,24 @@ fn rule_text(act: &Act, words: &Words) -> Option<String> {
                 words.amount(*limit, currency).text
             )
         }
-        Act::Freeze { account, reason } => format!("freezes {}: {reason}", who(account)),
+        Act::Freeze { account, reason, expires: None } => format!("freezes {}: {reason}", who(account)),
+        Act::Freeze { account, reason, expires: Some(until) } => {
+            format!("freezes {} until {until}: {reason}", who(account))
+        }
+        Act::Demurrage { currency, rule: Some(rule), fund } => {
+            let fund = fund.as_ref().map_or_else(String::new, |fund| format!(" for {}", who(fund)));
+            format!(
+                "charges {} parts per million of what lies above {} every {} days{fund}",
+                rule.rate_ppm,
+                words.amount(rule.threshold, currency).text,
+                rule.period_days
+            )
+        }
+        Act::Demurrage { currency, rule: None, .. } => format!("ends the charge on balances in {currency}"),
+        Act::WriteOff { account, currency, amount, number, reason } => {
+            let amount = words.amount(*amount, currency).text;
+            format!("writes off {amount} of the debt of {} ({number}): {reason}", who(account))
+        }
         Act::Unfreeze { account } => format!("unfreezes {}", who(account)),
         Act::Witnesses { number, members } => format!("names witness set {number}: {}", all(members)),
         Act::Treasury { account, approvers, threshold } => {
@@ -109,7 +131,10 @@ fn rule_text(act: &Act, words: &Words) -> Option<String> {
         | Act::Seal { .. }
         | Act::Repair { .. }
         | Act::Trust { .. }
-        | Act::Rate { .. } => return None,
+        | Act::Rate { .. }
+        | Act::Dispute(_)
+        | Act::EndStanding { .. }
+        | Act::Standing(_) => return None,
     })
 }
 
@@ -168,6 +193,18 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
         Act::Repair { at, lost } => {
             format!("reports a fork of its own at place {at} and gives up {} entries", lost.len())
         }
+        Act::Dispute(step) => dispute_text(step, words, orders),
+        Act::EndStanding { standing } => format!("ends the standing order {}", short(standing)),
+        Act::Standing(terms) => {
+            let every = super::standings::every_text(terms.every);
+            let amount = sum(terms.amount, &terms.currency);
+            format!(
+                "pays {amount} to {} {every} from {} on{}",
+                who(&terms.to),
+                terms.start,
+                said(&terms.memo)
+            )
+        }
         Act::Found { .. }
         | Act::Policy(_)
         | Act::Appoint { .. }
@@ -182,8 +219,38 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
         | Act::Witnesses { .. }
         | Act::Treasury { .. }
         | Act::Trust { .. }
-        | Act::Rate { .. } => return None,
+        | Act::Rate { .. }
+        | Act::Demurrage { .. }
+        | Act::WriteOff { .. } => return None,
     })
+}
+
+fn dispute_text(step: &DisputeAct, words: &Words, orders: Orders<'_>) -> String {
+    match step {
+        DisputeAct::File { order, reason, .. } => {
+            let amount = orders(order).map(|known| words.amount(known.amount, &known.currency).text);
+            let amount = amount.map_or_else(String::new, |amount| format!("{amount} of "));
+            format!("disputes {amount}{}: {reason}", short(order))
+        }
+        DisputeAct::Evidence { dispute, items, .. } => {
+            format!("shows {} pieces of evidence for the dispute {}", items.len(), short(dispute))
+        }
+        DisputeAct::Mediate { dispute, mediator } => {
+            format!("names {} as mediator of the dispute {}", words.name(mediator), short(dispute))
+        }
+        DisputeAct::Escalate { dispute } => format!("hands the dispute {} to the stewards", short(dispute)),
+        DisputeAct::Resolve { dispute, outcome } => {
+            let what = match outcome {
+                DisputeOutcome::EntryValid => "the payment stands".to_owned(),
+                DisputeOutcome::EntryReversed => "the payment goes back".to_owned(),
+                DisputeOutcome::PartialRefund { amount } => format!("{amount} of the smallest unit go back"),
+                DisputeOutcome::WriteOff { amount } => {
+                    format!("the fund pays {amount} of the smallest unit")
+                }
+            };
+            format!("resolves the dispute {}: {what}", short(dispute))
+        }
+    }
 }
 
 const fn level(level: Finality) -> &'static str {

@@ -45,6 +45,7 @@ pub(super) const fn credit_rules(policy: &CreditPolicy) -> CreditRules {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     } = *policy;
     CreditRules {
         initial,
@@ -55,6 +56,7 @@ pub(super) const fn credit_rules(policy: &CreditPolicy) -> CreditRules {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     }
 }
 
@@ -68,6 +70,7 @@ pub(super) const fn credit_policy(rules: &CreditRules) -> CreditPolicy {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     } = *rules;
     CreditPolicy {
         initial,
@@ -78,6 +81,7 @@ pub(super) const fn credit_policy(rules: &CreditRules) -> CreditPolicy {
         ramp_days,
         required_cleared,
         per_counterparty_max,
+        balance_max,
     }
     .magnitudes()
 }
@@ -118,7 +122,14 @@ pub(super) fn reason_code(reason: &Reason) -> String {
         | Reason::SealDigest
         | Reason::OwnWord
         | Reason::TooManyEdges
-        | Reason::Pending => reason.code().replace('_', "-"),
+        | Reason::Pending
+        | Reason::BalanceMax { .. }
+        | Reason::Full
+        | Reason::NotAccepted
+        | Reason::NotTheMediator
+        | Reason::TooEarly
+        | Reason::NoFund
+        | Reason::StillAMember(_) => reason.code().replace('_', "-"),
     }
 }
 
@@ -227,8 +238,8 @@ fn reason_of(replica: &Replica, view: &OrderView) -> Option<String> {
             Some(verdict.err().map_or_else(|| usual.to_owned(), |reason| reason.to_string()))
         }
         Is::Expired => Some("a sealed epoch ended after its time".to_owned()),
-        Is::Sent
-        | Is::Accepted
+        Is::Sent => no_room(replica, view),
+        Is::Accepted
         | Is::Certified
         | Is::Sealed
         | Is::Placed
@@ -238,6 +249,17 @@ fn reason_of(replica: &Replica, view: &OrderView) -> Option<String> {
         | Is::Open
         | Is::Paid => None,
     }
+}
+
+/// Says that a payment waits because its payee may not hold more.
+fn no_room(replica: &Replica, view: &OrderView) -> Option<String> {
+    let room = replica.books().room(&view.to, &view.currency).filter(|room| *room < view.amount)?;
+    let words = Words::of(replica.books());
+    Some(format!(
+        "{} has room for {} until its balance is as high as the currency allows: it is accepted once there is more",
+        words.name(&view.to),
+        words.amount(room.max(0), &view.currency).text
+    ))
 }
 
 /// Shows a request, without the payment that answers it; nothing when it is no request.
@@ -310,4 +332,9 @@ pub(super) fn part_of(words: &Words, text: Option<&str>, hold: &OrderView) -> Re
         return Err(Problem::invalid("bad-amount", detail));
     }
     Ok(amount.smallest)
+}
+
+/// Reads an amount of one currency, whose name may be left out.
+pub(super) fn amount_in(words: &Words, text: &str, currency: &str) -> Result<Amount, Problem> {
+    Amount::parse(text, [(currency, words.decimals(currency))])
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use icn_gateway::api::books::{Export, ExportFormat};
 use icn_gateway::api::{ByteStream, Problem};
 use icn_ledger::replica::Replica;
-use icn_ledger::{Act, ExportRow, OrderKind, OrderStatus, OrderView};
+use icn_ledger::{Act, ExportRow, OrderKind, OrderStatus, OrderView, Transfer, TransferCause};
 use icn_types::Did;
 
 use super::words::Words;
@@ -93,8 +93,35 @@ fn rows(space: &Space, words: &Words, account: Option<Did>) -> Vec<ExportRow> {
             let wanted = orders.iter().filter(|order| account.is_some() || order.from == did);
             rows.extend(wanted.filter_map(|order| row(&replica, words, order)));
         }
+        let replica = space.replica();
+        let transfers = replica.books().transfers(&did, 0, usize::MAX).into_iter();
+        let wanted = transfers.filter(|one| account.is_some() || one.from == did);
+        rows.extend(wanted.map(|one| transfer_row(words, one)));
     }
     rows
+}
+
+/// What nobody's chain wrote moves balances like a payment.
+pub(super) fn transfer_row(words: &Words, transfer: Transfer) -> ExportRow {
+    let (status, memo) = match transfer.cause {
+        TransferCause::Demurrage { .. } => ("sealed", "charge on an idle balance".to_owned()),
+        TransferCause::Dispute { order } => {
+            ("resolved", format!("refund or loss after a dispute about {order}"))
+        }
+        TransferCause::WriteOff => ("written-off", "debt of a former member".to_owned()),
+    };
+    ExportRow {
+        at: transfer.at,
+        entry: transfer.id.to_string(),
+        payer: transfer.from,
+        payee: transfer.to,
+        amount: transfer.amount,
+        decimals: words.decimals(&transfer.currency),
+        currency: transfer.currency,
+        status: status.to_owned(),
+        booked: true,
+        memo: Some(memo),
+    }
 }
 
 /// Shows a payment or hold with what its payer said; nothing when it is neither.

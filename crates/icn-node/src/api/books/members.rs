@@ -7,7 +7,7 @@ use icn_gateway::api::books::{
     Amount, Listing, Member, Rule, RuleRequest, Space as SpaceView, WitnessSet, Written,
 };
 use icn_ledger::replica::{Posted, Refusal, Replica};
-use icn_ledger::{Act, Books, Reason, Tier, quorum};
+use icn_ledger::{Act, Books, Demurrage, Reason, Tier, quorum};
 use icn_types::{Did, Page, Timestamp};
 
 use super::spaces::DECIMALS;
@@ -86,7 +86,8 @@ impl BooksFace {
             let result = self.try_post(space, author, vec![act.clone()], key.clone()).await;
             if let Err(Refusal::Books { reason: Reason::Number(next), .. }) = &result
                 && tries < NUMBER_TRIES_MAX
-                && let Act::Line { number, .. } | Act::Witnesses { number, .. } = &mut act
+                && let Act::Line { number, .. } | Act::Witnesses { number, .. } | Act::WriteOff { number, .. } =
+                    &mut act
             {
                 *number = *next;
                 tries += 1;
@@ -131,7 +132,31 @@ impl BooksFace {
                 // The books say which number is the next.
                 Act::Line { account, currency: limit.currency, limit: limit.smallest, number: 1 }
             }
-            Rule::Freeze { account, reason } => Act::Freeze { account: member(&account)?, reason },
+            Rule::Freeze { account, reason, expires_seconds } => {
+                let now = self.0.clock.now().at;
+                let expires = expires_seconds.map(|seconds| convert::after(now, seconds));
+                Act::Freeze { account: member(&account)?, reason, expires }
+            }
+            Rule::Demurrage { currency, above, rate_ppm, period_days, fund } => {
+                let currency = words.one(currency.as_deref())?;
+                let above = convert::amount_in(&words, &above, &currency)?;
+                let rule = Demurrage { threshold: above.smallest, rate_ppm, period_days };
+                Act::Demurrage { currency, rule: Some(rule), fund: Some(member(&fund)?) }
+            }
+            Rule::EndDemurrage { currency } => {
+                let currency = words.one(currency.as_deref())?;
+                if books.demurrage().iter().all(|(code, ..)| *code != currency) {
+                    let detail = format!("balances in {currency} are not charged: there is nothing to end");
+                    return Err(Problem::new(409, "already-decided", detail));
+                }
+                Act::Demurrage { currency, rule: None, fund: None }
+            }
+            Rule::WriteOff { account, amount, currency, reason } => {
+                let (amount, currency) =
+                    debt(books, &words, &account, amount.as_deref(), currency.as_deref())?;
+                let number = books.next_write_off(&account, &currency);
+                Act::WriteOff { account, currency, amount, number, reason }
+            }
             Rule::Unfreeze { account } => Act::Unfreeze { account: member(&account)? },
             Rule::Witnesses { members } => {
                 let number = books.witness_set().map_or(1, |set| set.number.saturating_add(1));
@@ -140,8 +165,28 @@ impl BooksFace {
             Rule::Treasury { account, approvers, threshold } => {
                 Act::Treasury { account: member(&account)?, approvers: all(&approvers)?, threshold }
             }
-            Rule::Policy { finality, free_jobs, epoch_seconds } => {
+            Rule::Policy {
+                finality,
+                free_jobs,
+                epoch_seconds,
+                fund,
+                mediators,
+                assign_seconds,
+                mediation_seconds,
+            } => {
                 let mut policy = books.policy();
+                if let Some(fund) = fund {
+                    policy.fund = Some(member(&fund)?);
+                }
+                if mediators.is_some() || assign_seconds.is_some() || mediation_seconds.is_some() {
+                    let mut disputes = policy.disputes.unwrap_or_default();
+                    if let Some(mediators) = mediators {
+                        disputes.mediators = all(&mediators)?;
+                    }
+                    disputes.assign_seconds = assign_seconds.unwrap_or(disputes.assign_seconds);
+                    disputes.mediation_seconds = mediation_seconds.unwrap_or(disputes.mediation_seconds);
+                    policy.disputes = Some(disputes);
+                }
                 if let Some(tiers) = finality {
                     policy.finality = tiers
                         .iter()
@@ -161,6 +206,28 @@ impl BooksFace {
     }
 }
 
+/// Finds out how much of a former member's debt is written off: so much, or all of it; never more than there is.
+fn debt(
+    books: &Books,
+    words: &Words,
+    account: &Did,
+    amount: Option<&str>,
+    currency: Option<&str>,
+) -> Result<(i64, String), Problem> {
+    let wanted = amount.map(|text| words.parse_positive(text)).transpose()?;
+    let currency = match &wanted {
+        Some(wanted) => wanted.currency.clone(),
+        None => words.one(currency)?,
+    };
+    let owed = books.balance(account, &currency).booked.saturating_neg();
+    if owed <= 0 || wanted.as_ref().is_some_and(|wanted| wanted.smallest > owed) {
+        let owed = words.amount(owed.max(0), &currency).text;
+        let detail = format!("{account} owes {owed}: write off at most that");
+        return Err(Problem::invalid("bad-amount", detail));
+    }
+    Ok((wanted.map_or(owed, |wanted| wanted.smallest), currency))
+}
+
 /// Says what is still needed before an act counts, or what it means.
 fn note_of(act: &Act) -> Option<String> {
     if let Act::Witnesses { number, .. } = act
@@ -171,6 +238,14 @@ fn note_of(act: &Act) -> Option<String> {
     if let Act::Expel { .. } = act {
         let note = "what the member wrote before stands; nothing that it says from now on counts";
         return Some(note.to_owned());
+    }
+    if let Act::Demurrage { rule: Some(_), .. } = act {
+        return Some(
+            "its time starts with the next seal; the first charge follows when a period ends".to_owned(),
+        );
+    }
+    if let Act::Freeze { expires: Some(until), .. } = act {
+        return Some(format!("ends with the first seal at or after {until}"));
     }
     None
 }

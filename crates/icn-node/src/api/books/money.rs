@@ -215,6 +215,7 @@ pub(super) fn explain(
         line: amount(balance.line),
         line_from: told.line_from,
         booked: amount(balance.booked),
+        derived: (told.derived != 0).then(|| amount(told.derived)),
         reserved: amount(balance.reserved),
         pending: amount(balance.pending),
         available: amount(balance.available),

@@ -144,7 +144,7 @@ impl BooksFace {
     }
 
     /// Finds a payment or hold; a capture stands for its hold.
-    async fn order_view(&self, space: &Space, reference: &str) -> Result<OrderView, Problem> {
+    pub(super) async fn order_view(&self, space: &Space, reference: &str) -> Result<OrderView, Problem> {
         let view = self.reference(space, reference).await?;
         match (view.kind, view.link) {
             (OrderKind::Pay | OrderKind::Hold, _) => Ok(view),
@@ -180,7 +180,7 @@ impl BooksFace {
     }
 
     /// Chooses who takes a turn: whom the request names, else the first of those who may whose key is here.
-    async fn party(&self, who: &[Did], identity: Option<&str>) -> Result<Did, Problem> {
+    pub(super) async fn party(&self, who: &[Did], identity: Option<&str>) -> Result<Did, Problem> {
         let found = match identity {
             Some(name) => Some(self.identity(Some(name)).await?.did()).filter(|did| who.contains(did)),
             None => {
@@ -280,7 +280,7 @@ const fn is_open(order: &OrderView) -> bool {
 }
 
 /// Shows a payment or hold with its steps.
-fn shown(space: &Space, order: &OrderRef) -> Result<Order, Problem> {
+pub(super) fn shown(space: &Space, order: &OrderRef) -> Result<Order, Problem> {
     let replica = space.replica();
     let words = Words::of(replica.books());
     let view = convert::order_of(&replica, order).ok_or_else(|| find::order_missing(&order.to_string()))?;

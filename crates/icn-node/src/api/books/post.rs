@@ -107,6 +107,13 @@ impl BooksFace {
             Reason::OwnWord => wrong("own-word"),
             Reason::TooManyEdges => refused("too-many-edges"),
             Reason::Pending => Problem::new(503, "busy", detail),
+            Reason::BalanceMax { .. } => refused("balance-max"),
+            Reason::Full => refused("too-many"),
+            Reason::NotAccepted => decided("not-accepted"),
+            Reason::NotTheMediator => refused("not-the-mediator"),
+            Reason::TooEarly => decided("too-early"),
+            Reason::NoFund => decided("no-fund"),
+            Reason::StillAMember(_) => decided("still-a-member"),
         }
     }
 
@@ -161,6 +168,15 @@ fn timeless(act: Act) -> Act {
             Act::Line { account, currency, limit, number: 0 }
         }
         Act::Witnesses { number: _, members } => Act::Witnesses { number: 0, members },
+        Act::WriteOff { account, currency, amount, number: _, reason } => {
+            Act::WriteOff { account, currency, amount, number: 0, reason }
+        }
+        Act::Freeze { account, reason, expires: _ } => Act::Freeze { account, reason, expires: None },
+        Act::Standing(mut terms) => {
+            terms.start = icn_types::Timestamp::default();
+            terms.until = None;
+            Act::Standing(terms)
+        }
         other @ (Act::Found { .. }
         | Act::Policy(_)
         | Act::Appoint { .. }
@@ -169,7 +185,6 @@ fn timeless(act: Act) -> Act {
         | Act::Expel { .. }
         | Act::Join { .. }
         | Act::Currency { .. }
-        | Act::Freeze { .. }
         | Act::Unfreeze { .. }
         | Act::Treasury { .. }
         | Act::Accept { .. }
@@ -179,6 +194,9 @@ fn timeless(act: Act) -> Act {
         | Act::Claim { .. }
         | Act::Seal { .. }
         | Act::Repair { .. }
-        | Act::Rate { .. }) => other,
+        | Act::Rate { .. }
+        | Act::Demurrage { .. }
+        | Act::Dispute(_)
+        | Act::EndStanding { .. }) => other,
     }
 }

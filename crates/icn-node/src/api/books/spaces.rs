@@ -188,6 +188,8 @@ impl BooksFace {
                     .collect(),
                 free_jobs: policy.free_jobs,
                 epoch_seconds: policy.epoch_seconds,
+                fund: policy.fund.map(|fund| words.party(fund)),
+                mediators: words.parties(policy.disputes.iter().flat_map(|disputes| &disputes.mediators)),
             },
             entries: replica.log().len() as u64,
             peers,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use icn_gateway::api::books::{StatementFormat, StatementRequest};
 use icn_gateway::api::{ByteStream, Problem};
 use icn_ledger::{
-    ExportError, OrderStatus, OrderView, Period, PeriodError, Statement, StatementItem, StatementOf,
+    ExportError, OrderKind, OrderStatus, OrderView, Period, PeriodError, Statement, StatementItem,
+    StatementOf,
 };
 use icn_types::{Did, Timestamp};
 
@@ -60,16 +61,23 @@ fn period(wanted: &StatementRequest) -> Result<Period, Problem> {
 
 fn write(space: &Arc<Space>, whose: &Whose, format: StatementFormat) -> Result<String, Problem> {
     // Balance and orders come from one look at the books, so that they agree.
-    let (words, code, booked, orders) = {
+    let (words, code, booked, orders, transfers) = {
         let replica = space.replica();
         let books = replica.books();
         let words = Words::of(books);
         let code = words.one(whose.currency.as_deref())?;
         let booked = books.balance(&whose.account, &code).booked;
         let orders = books.booked_history(&whose.account, &code);
-        (words, code, booked, orders)
+        let transfers = books.transfers(&whose.account, 0, usize::MAX);
+        (words, code, booked, orders, transfers)
     };
-    let items = items(space, &words, &orders, whose.period);
+    let mut items = items(space, &words, &orders, whose.period);
+    let transfers = transfers.into_iter().filter(|transfer| transfer.currency == code);
+    items.extend(transfers.map(|transfer| {
+        let booked_at = Some(transfer.at);
+        let row = export::transfer_row(&words, transfer);
+        StatementItem { row, kind: OrderKind::Pay, booked_at, is_open: false }
+    }));
     let nicknames = words.members().filter_map(|(did, name)| Some((did, name?.to_owned())));
     let names: BTreeMap<Did, String> = nicknames.collect();
     let of = StatementOf {
