@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 110] = [
+const COMMANDS: [&str; 111] = [
     "",
     "init",
     "node",
@@ -63,6 +63,17 @@ const COMMANDS: [&str; 110] = [
     "ledger hold release",
     "ledger hold claim",
     "ledger limits",
+    "ledger grant",
+    "trust",
+    "trust add",
+    "trust revoke",
+    "trust list",
+    "trust path",
+    "trust offenders",
+    "trust forgive",
+    "reputation",
+    "reputation list",
+    "reputation show",
     "ledger freeze",
     "ledger unfreeze",
     "ledger recurring",
