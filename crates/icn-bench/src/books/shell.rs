@@ -24,7 +24,7 @@ use super::checking;
 /// How often a replica looks whether something is due, as in `icn-node`.
 const TICK: Duration = Duration::from_millis(100);
 /// How many events one turn takes, as in `icn-node`.
-const EVENTS_AT_ONCE: usize = 256;
+const EVENTS_AT_ONCE: usize = 16;
 
 /// A replica and its loop.
 pub(super) struct Shell {

@@ -15,8 +15,9 @@ use crate::core::Node;
 
 /// How often a replica looks whether something is due.
 const TICK: Duration = Duration::from_millis(100);
-/// How many events are handled before the loop turns to what they led to.
-const EVENTS_AT_ONCE: usize = 256;
+/// How many events one turn takes: enough to share what a turn costs, few enough that its entries are signed and written
+/// while the next turn is taken.
+const EVENTS_AT_ONCE: usize = 16;
 
 /// The loop.
 pub(super) struct Task {

@@ -227,3 +227,45 @@ async fn write_down(node: &Arc<Node>, space: &Arc<Space>, writes: &[Write]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use icn_gossip::Entry;
+    use icn_identity::Keypair;
+    use icn_types::Timestamp;
+
+    use super::*;
+
+    fn turn(from: u32, count: u32) -> Turn {
+        let key = Arc::new(Keypair::from_seed([3; 32]));
+        let entry = |idx| {
+            let entry = Entry {
+                v: 1,
+                space: key.did(),
+                topic: icn_gossip::TopicName::ledger(),
+                author: key.did(),
+                seq: 1,
+                prev: None,
+                deps: Vec::new(),
+                at: Timestamp::from_millis(u64::from(idx)),
+                body: serde_bytes::ByteBuf::new(),
+            };
+            let signed = entry.promise(Arc::clone(&key) as Arc<dyn icn_identity::Signer>).unwrap();
+            Write::Entry { idx, entry: signed.signed().clone() }
+        };
+        Turn { writes: (from..from + count).map(entry).collect(), ..Turn::default() }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+    async fn turns_come_out_signed_and_in_order() {
+        for threads in [1, 2, 3, 64] {
+            let turns = vec![turn(0, 1), turn(1, 0), turn(1, 40), turn(41, 3)];
+            let promised = turns.iter().map(|turn| turn.promises().count()).sum();
+            assert_eq!(promised, 44);
+            let signed = sign(turns, promised, threads).await;
+            assert!(signed.iter().all(|turn| turn.promises().count() == 0), "{threads} threads");
+            let entries: Vec<_> = signed.iter().map(Turn::entries).collect();
+            assert_eq!(entries, [Some(1), None, Some(41), Some(44)]);
+        }
+    }
+}
