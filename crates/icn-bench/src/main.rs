@@ -81,7 +81,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 19] = [
+const SECTIONS: [Part; 20] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -89,6 +89,7 @@ const SECTIONS: [Part; 19] = [
     Part::within("messages", messages::measure),
     Part::within("store", store::measure),
     Part::within("content", content::measure),
+    Part::within("replica", books::replica),
     Part::within("payments", books::payments),
     Part::within("foreign", books::foreign),
     Part::within("reconcile", books::reconcile),

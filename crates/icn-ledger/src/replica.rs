@@ -14,6 +14,7 @@ mod repair;
 mod standings;
 mod syncing;
 mod taking;
+mod turn;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ use self::posting::Own;
 pub use self::posting::Refusal;
 use self::standings::Standings;
 use self::syncing::{Node, Session};
+pub use self::turn::Turn;
 use crate::books::Books;
 use crate::certificate::Certificate;
 use crate::invitation::Invitation;
