@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) drops: u64,
     pub(super) forks: u64,
     pub(super) steward_acts: u64,
+    /// Whether there are standing orders, disputes, demurrage and freezes that end: in every fourth federation.
+    pub(super) derives: bool,
 }
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -98,6 +100,7 @@ impl Plan {
             drops: (count as u64 * trouble_ms).div_ceil(600_000) + random.within((0, 1)),
             forks: random.within((1, 3)),
             steward_acts: random.within((0, 4)),
+            derives: options.seed % 4 == 3,
             trouble_ms,
             nodes,
         }

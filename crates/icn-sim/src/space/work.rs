@@ -161,10 +161,11 @@ impl Federation {
         let expires = Timestamp::from_millis(ends);
         let currency = HOURS.to_owned();
         let memo = Some(format!("wish {}", self.intents.len()));
-        if self.random.chance(120_000) {
+        let derives = self.plan.derives;
+        if derives && self.random.chance(120_000) {
             return self.complain(at, author);
         }
-        let act = match self.random.index(11) {
+        let act = match self.random.index(if derives { 11 } else { 10 }) {
             // Two payments are overdue, and the third is due at midnight.
             10 => Act::Standing(StandingOrder {
                 to,
@@ -345,7 +346,7 @@ impl Federation {
         if account == self.space {
             return;
         }
-        let act = match self.random.index(9) {
+        let act = match self.random.index(if self.plan.derives { 9 } else { 6 }) {
             6 | 7 => {
                 let rule = Demurrage { threshold: 10, rate_ppm: 200_000, period_days: 1 };
                 let is_end = self.random.chance(200_000);
