@@ -107,7 +107,8 @@ pub async fn run(
         originator: Originator::new(Arc::clone(&signer), originator_config(&config)),
         executor: config.executor.enabled.then(|| Executor::new(signer, executor_config(&config, &runtime))),
     };
-    let trust = Oracle::new(config.trust.clone()).context("`[trust]` of the configuration cannot be used")?;
+    let trust = Oracle::new(config.trust.clone(), &config.network.rate_limiting, clock.now().at)
+        .context("`[trust]` or `[network.rate_limiting]` of the configuration cannot be used")?;
     let parts = Parts {
         me: keypair.did(),
         config,

@@ -4,6 +4,7 @@
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
 mod peers;
+mod selftest;
 mod web;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use icn_types::{Constraints, Did, Timestamp, TopicAccess, TrustContext};
 use tokio::sync::Notify;
 
 pub(crate) use self::web::Web;
-use crate::config::{TrustConfig, TrustLimits};
+use crate::config::{RateLimitingConfig, TrustConfig, TrustLimits};
 use crate::core::{Happening, Node, lock};
 
 /// How long changes are gathered before limits are computed anew.
@@ -52,7 +53,12 @@ pub(crate) struct Verdict {
 }
 
 impl Oracle {
-    pub(crate) fn new(config: TrustConfig) -> anyhow::Result<Self> {
+    /// Takes the configuration over, and sees that somebody can say something under it.
+    pub(crate) fn new(
+        config: TrustConfig,
+        rates: &RateLimitingConfig,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
         let mut settings = Settings {
             half_life_days: config.half_life_days,
             default_min_score_ppm: config.default_min_score,
@@ -61,10 +67,13 @@ impl Oracle {
         };
         settings.path.hops_max = config.hops_max;
         settings.check()?;
+        let policy = policy_of(rates);
+        policy.check()?;
+        selftest::exchange(&policy, now)?;
         Ok(Self {
             settings,
             reputation: ReputationSettings::default(),
-            policy: Policy::default(),
+            policy,
             config,
             standing: Mutex::new(Standing::new(StandingSettings::default())),
             webs: Mutex::default(),
@@ -215,6 +224,23 @@ impl Oracle {
             round_trips,
         }
     }
+}
+
+/// Makes the table of the classes, with the operator's rates. A burst is ten seconds of the rate.
+fn policy_of(rates: &RateLimitingConfig) -> Policy {
+    let mut policy = Policy::default();
+    let intimate = rates.close_msgs_per_sec.saturating_mul(10);
+    for (rule, rate) in [
+        (&mut policy.isolated, rates.unknown_msgs_per_sec),
+        (&mut policy.known, rates.known_msgs_per_sec),
+        (&mut policy.partner, rates.colleague_msgs_per_sec),
+        (&mut policy.federated, rates.close_msgs_per_sec),
+        (&mut policy.intimate, intimate),
+    ] {
+        rule.messages_per_second = rate;
+        rule.burst = rate.saturating_mul(10);
+    }
+    policy
 }
 
 /// Keeps limits true until the node ends.
