@@ -3,11 +3,16 @@
 //! An entry's id is the CID of its canonical **unsigned** bytes. A signature is never part of an id, of a duplicate check
 //! or of a fork test: one body may be signed twice without becoming two.
 
+mod signed;
+
+use std::sync::Arc;
+
 use icn_identity::{SIGNATURE_BYTES, Signature, Signer, Verifier};
 use icn_types::{Cid, Did, Timestamp, codec};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+pub use self::signed::SignedEntry;
 use crate::error::EntryError;
 use crate::topic::{LogId, TopicName};
 
@@ -44,18 +49,6 @@ pub struct Entry {
     pub body: ByteBuf,
 }
 
-/// An entry as it travels and is stored: the exact unsigned bytes, and a signature over them.
-///
-/// Layout: a DAG-CBOR map `{"entry": bytes, "sig": bytes}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignedEntry {
-    /// The canonical bytes of an [`Entry`].
-    pub entry: ByteBuf,
-    /// The author's signature over them, 64 bytes.
-    pub sig: ByteBuf,
-}
-
 /// An entry whose form was checked; whether its signature holds is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawEntry {
@@ -64,7 +57,7 @@ pub struct RawEntry {
     signed: SignedEntry,
 }
 
-/// An entry that its author signed. Whether it may stand is for the reducer of its topic to say.
+/// An entry that its author signed, or promised to. Whether it may stand is for the reducer of its topic to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedEntry {
     id: Cid,
@@ -85,18 +78,32 @@ impl Entry {
     ///
     /// [`EntryError`] when the entry would be refused by everybody else.
     pub fn sign(self, signer: &dyn Signer) -> Result<VerifiedEntry, EntryError> {
+        let bytes = self.bytes_by(signer.did())?;
+        let sig = signer.sign(ENTRY_SIGNATURE, &bytes).as_bytes().to_vec();
+        let id = Cid::of_dag_cbor(&bytes);
+        Ok(VerifiedEntry { id, entry: self, signed: SignedEntry::new(bytes, sig) })
+    }
+
+    /// Encodes, checks, and promises to sign as the author: the signature is made when somebody first asks for it
+    /// ([`SignedEntry::sig`]), at most once, on the thread that asks. Nothing else tells the entry from a signed one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::sign`].
+    pub fn promise(self, signer: Arc<dyn Signer>) -> Result<VerifiedEntry, EntryError> {
+        let bytes = self.bytes_by(signer.did())?;
+        let id = Cid::of_dag_cbor(&bytes);
+        Ok(VerifiedEntry { id, entry: self, signed: SignedEntry::promised(bytes, signer) })
+    }
+
+    /// Encodes what a signer may sign.
+    fn bytes_by(&self, signer: Did) -> Result<Vec<u8>, EntryError> {
         self.check()?;
-        if signer.did() != self.author {
+        if signer != self.author {
             return Err(EntryError::Field("author", "the entry is signed by somebody else"));
         }
-        let bytes = codec::encode(&self)?;
-        if bytes.len() > ENTRY_BYTES_MAX {
-            return Err(EntryError::TooLarge(bytes.len()));
-        }
-        let id = Cid::of_dag_cbor(&bytes);
-        let sig = signer.sign(ENTRY_SIGNATURE, &bytes);
-        let signed = SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(sig.as_bytes().to_vec()) };
-        Ok(VerifiedEntry { id, entry: self, signed })
+        let bytes = codec::encode(self)?;
+        if bytes.len() > ENTRY_BYTES_MAX { Err(EntryError::TooLarge(bytes.len())) } else { Ok(bytes) }
     }
 
     fn check(&self) -> Result<(), EntryError> {
@@ -125,44 +132,6 @@ impl Entry {
     }
 }
 
-impl SignedEntry {
-    /// Reads the wire form and checks everything but the signature.
-    ///
-    /// # Errors
-    ///
-    /// [`EntryError`] with what is not right.
-    pub fn parse(bytes: &[u8]) -> Result<RawEntry, EntryError> {
-        if bytes.len() > ENTRY_BYTES_MAX + 256 {
-            return Err(EntryError::TooLarge(bytes.len()));
-        }
-        codec::decode::<Self>(bytes)?.check()
-    }
-
-    /// Checks everything but the signature.
-    ///
-    /// # Errors
-    ///
-    /// [`EntryError`] with what is not right.
-    pub fn check(self) -> Result<RawEntry, EntryError> {
-        if self.entry.len() > ENTRY_BYTES_MAX {
-            return Err(EntryError::TooLarge(self.entry.len()));
-        }
-        if self.sig.len() != SIGNATURE_BYTES {
-            return Err(EntryError::Field("sig", "a signature has 64 bytes"));
-        }
-        let entry: Entry = codec::decode(&self.entry)?;
-        entry.check()?;
-        Ok(RawEntry { id: Cid::of_dag_cbor(&self.entry), entry, signed: self })
-    }
-
-    /// Encodes the wire form.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        // Two byte strings always have a DAG-CBOR form.
-        codec::encode(self).unwrap_or_default()
-    }
-}
-
 impl RawEntry {
     /// Returns the id: the CID of the unsigned bytes.
     #[must_use]
@@ -183,7 +152,7 @@ impl RawEntry {
     /// [`EntryError::Signature`] when it does not hold.
     pub fn verify(self, verifier: &dyn Verifier) -> Result<VerifiedEntry, EntryError> {
         let Self { id, entry, signed } = self;
-        verifier.verify(&entry.author, entry.at, ENTRY_SIGNATURE, &signed.entry, &signed.sig)?;
+        verifier.verify(&entry.author, entry.at, ENTRY_SIGNATURE, signed.entry(), signed.sig())?;
         Ok(VerifiedEntry { id, entry, signed })
     }
 
@@ -213,11 +182,11 @@ impl VerifiedEntry {
         &self.signed
     }
 
-    /// Returns the signature.
+    /// Returns the signature; makes it, if it is promised.
     #[must_use]
     pub fn signature(&self) -> Signature {
         // The length was checked at the door.
-        Signature::from_bytes(self.signed.sig.as_slice().try_into().unwrap_or([0; SIGNATURE_BYTES]))
+        Signature::from_bytes(self.signed.sig().try_into().unwrap_or([0; SIGNATURE_BYTES]))
     }
 }
 
@@ -256,9 +225,10 @@ mod tests {
     #[test]
     fn a_changed_byte_is_noticed() {
         let signed = entry().sign(&keys()).unwrap().signed().clone();
-        for place in 0..signed.entry.len() {
-            let mut changed = signed.clone();
-            changed.entry[place] ^= 1;
+        for place in 0..signed.entry().len() {
+            let mut changed = signed.entry().to_vec();
+            changed[place] ^= 1;
+            let changed = SignedEntry::new(changed, signed.sig().to_vec());
             let read = changed.check().and_then(|raw| raw.verify(&Ed25519Verifier::default()));
             assert!(read.is_err(), "byte {place}");
         }

@@ -73,7 +73,7 @@ impl ForkProof {
     ///
     /// [`ForkError`] when they are not two entries at one place. Signatures are not checked.
     pub fn new(one: SignedEntry, other: SignedEntry) -> Result<Self, ForkError> {
-        let ids = (Cid::of_dag_cbor(&one.entry), Cid::of_dag_cbor(&other.entry));
+        let ids = (Cid::of_dag_cbor(one.entry()), Cid::of_dag_cbor(other.entry()));
         let proof = if ids.0 <= ids.1 {
             Self { first: one, second: other }
         } else {
@@ -179,8 +179,7 @@ mod tests {
     #[test]
     fn one_body_twice_is_no_fork() {
         let a = signed(1, 2, "t", 1);
-        let mut resigned = a.clone();
-        resigned.sig = ByteBuf::from(vec![9; 64]);
+        let resigned = SignedEntry::new(a.entry().to_vec(), vec![9; 64]);
         for other in [a.clone(), resigned] {
             assert_eq!(ForkProof::new(a.clone(), other.clone()), Err(ForkError::SameEntry));
             let proof = ForkProof { first: a.clone(), second: other };
@@ -202,7 +201,9 @@ mod tests {
         for side in 0..2 {
             let mut proof = ForkProof::new(a.clone(), b.clone()).unwrap();
             let entry = if side == 0 { &mut proof.first } else { &mut proof.second };
-            entry.sig[10] ^= 1;
+            let mut sig = entry.sig().to_vec();
+            sig[10] ^= 1;
+            *entry = SignedEntry::new(entry.entry().to_vec(), sig);
             assert!(matches!(proof.check(&Ed25519Verifier::default()), Err(ForkError::Entry(_))));
         }
     }

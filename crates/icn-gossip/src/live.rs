@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn signed(n: u8) -> SignedEntry {
-        SignedEntry { entry: ByteBuf::from(vec![n; 60_000]), sig: ByteBuf::from(vec![n; 64]) }
+        SignedEntry::new(vec![n; 60_000], vec![n; 64])
     }
 
     #[test]

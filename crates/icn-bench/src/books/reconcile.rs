@@ -9,7 +9,6 @@ use icn_bench::report::{Row, Section, Unit};
 use icn_gossip::{Hello, Log, LogLimits, Restored, SignedEntry, Step, Summary, SyncSession};
 use icn_ledger::replica::log_of;
 use icn_types::{Cid, Did};
-use serde_bytes::ByteBuf;
 
 /// Members that have spoken.
 const AUTHORS: u32 = 5_000;
@@ -59,17 +58,17 @@ fn rows(context: &Context, section: &mut Section, size: u32, differences: u32) -
 fn entry(n: u32) -> SignedEntry {
     let mut bytes = vec![0; ENTRY_BYTES];
     bytes.iter_mut().zip(n.to_be_bytes()).for_each(|(to, from)| *to = from);
-    SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(vec![0; 64]) }
+    SignedEntry::new(bytes, vec![0; 64])
 }
 
 fn restored(n: u32) -> Restored {
     let mut author = [0; 32];
     author.iter_mut().zip((n % AUTHORS).to_be_bytes()).for_each(|(to, from)| *to = from);
     Restored {
-        id: Cid::of_dag_cbor(&entry(n).entry),
+        id: Cid::of_dag_cbor(entry(n).entry()),
         author: Did::from_public_key(author),
         seq: u64::from(n / AUTHORS) + 1,
-        prev: n.checked_sub(AUTHORS).map(|prev| Cid::of_dag_cbor(&entry(prev).entry)),
+        prev: n.checked_sub(AUTHORS).map(|prev| Cid::of_dag_cbor(entry(prev).entry())),
         deps: Vec::new(),
         refs: Vec::new(),
     }
@@ -93,7 +92,7 @@ fn reconcile(size: u32, differences: u32) -> Result<(Summary, Duration)> {
     };
     let (mut one, mut two) = (fill(&mine)?, fill(&theirs)?);
     let known: HashMap<Cid, u32> =
-        mine.iter().chain(&theirs).map(|n| (Cid::of_dag_cbor(&entry(*n).entry), *n)).collect();
+        mine.iter().chain(&theirs).map(|n| (Cid::of_dag_cbor(entry(*n).entry()), *n)).collect();
     let begun = Instant::now();
     let summary = exchange(&mut one, &mut two, &known)?;
     let took = begun.elapsed();
@@ -112,7 +111,7 @@ fn exchange(one: &mut Log, two: &mut Log, known: &HashMap<Cid, u32>) -> Result<S
                     Step::Send(message) => out.push(message),
                     Step::Received(list) => {
                         for signed in list {
-                            let id = Cid::of_dag_cbor(&signed.entry);
+                            let id = Cid::of_dag_cbor(signed.entry());
                             log.restore(&restored(*known.get(&id).context("nobody asked for this entry")?))?;
                         }
                     }

@@ -67,7 +67,7 @@ pub fn entry(data: &[u8]) {
     let Ok(raw) = SignedEntry::parse(data) else { return };
     let _ = raw.clone().verify(&Ed25519Verifier::new());
     let Ok(entry) = raw.verify(&Credulous) else { return };
-    assert_eq!(entry.id(), Cid::of_dag_cbor(&entry.signed().entry));
+    assert_eq!(entry.id(), Cid::of_dag_cbor(entry.signed().entry()));
     assert_eq!((entry.entry().seq == 1), entry.entry().prev.is_none());
     let again = SignedEntry::parse(&entry.signed().to_bytes()).and_then(|raw| raw.verify(&Credulous));
     assert_eq!(again.as_ref(), Ok(&entry));

@@ -67,7 +67,7 @@ impl WaitingStore {
     ) -> u64 {
         let author = entry.entry().author;
         // The bytes are held twice: as they travel, and read.
-        let bytes = 2 * entry.signed().entry.len() + 36 * past.len() + OVERHEAD_BYTES;
+        let bytes = 2 * entry.signed().entry().len() + 36 * past.len() + OVERHEAD_BYTES;
         let mut dropped = 0;
         while self.by_author.get(&author).is_some_and(|own| own.len() >= limits.waiting_per_author_max) {
             let oldest = self.by_author.get(&author).and_then(|own| own.first().copied());

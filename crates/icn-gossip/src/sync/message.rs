@@ -173,7 +173,7 @@ pub(super) fn cut(text: &str) -> String {
 
 /// Returns the id of an entry as it came, whatever is in it.
 pub(super) fn digest_of_entry(entry: &SignedEntry) -> Option<Digest> {
-    digest_of(&Cid::of_dag_cbor(&entry.entry))
+    digest_of(&Cid::of_dag_cbor(entry.entry()))
 }
 
 pub(super) fn id_of(digest: &Digest) -> Cid {

@@ -125,7 +125,7 @@ impl SyncSession {
         {
             match log.digest_at(place).and_then(|digest| entries(&id_of(&digest))) {
                 Some(entry) => {
-                    bytes += entry.entry.len() + ENTRY_OVERHEAD_BYTES;
+                    bytes += entry.entry().len() + ENTRY_OVERHEAD_BYTES;
                     list.push(entry);
                 }
                 None => self.summary.is_complete = false,
@@ -146,7 +146,7 @@ fn next_proofs(
         && let Some((author, seq)) = places.pop_front()
     {
         if let Some(proof) = log.proof(&author, seq, entries) {
-            bytes += proof.first.entry.len() + proof.second.entry.len() + 2 * ENTRY_OVERHEAD_BYTES;
+            bytes += proof.first.entry().len() + proof.second.entry().len() + 2 * ENTRY_OVERHEAD_BYTES;
             list.push(proof);
         }
     }

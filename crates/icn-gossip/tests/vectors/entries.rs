@@ -49,7 +49,7 @@ type Edit<'a> = &'a dyn Fn(&mut Entry);
 /// Signs any bytes as an entry, whatever is wrong with them.
 pub fn sign_bytes(author: u8, bytes: Vec<u8>) -> SignedEntry {
     let sig = key(author).sign(ENTRY_SIGNATURE, &bytes).as_bytes().to_vec();
-    SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(sig) }
+    SignedEntry::new(bytes, sig)
 }
 
 pub fn word(error: &EntryError) -> &'static str {
@@ -77,7 +77,7 @@ fn case(why: &str, wanted: Option<&str>, bytes: &[u8]) -> Json {
                 ("prev", said.prev.map_or_else(|| text(""), text)),
                 ("deps", list(said.deps.iter().map(text))),
                 ("body", hex(&said.body)),
-                ("signed_bytes", hex(&entry.signed().entry)),
+                ("signed_bytes", hex(entry.signed().entry())),
             ]);
             ("accepted", fields)
         }
@@ -121,7 +121,7 @@ pub fn file() -> Json {
         let wanted = if why == "version 2" { "version" } else { "field" };
         refuse(why, wanted, sign_bytes(2, codec::encode(&changed).unwrap()));
     }
-    let bytes = second.signed().entry.to_vec();
+    let bytes = second.signed().entry().to_vec();
     refuse("no entry at all", "malformed", sign_bytes(2, vec![0xa0]));
     refuse("a byte after the value", "malformed", sign_bytes(2, [&bytes[..], &[0]].concat()));
     refuse("encoded again with a long form of `v`", "malformed", sign_bytes(2, long_form(&bytes)));
@@ -132,24 +132,22 @@ pub fn file() -> Json {
         sign_bytes(2, replaced(&bytes, b"ledger:sync", b"Ledger:sync")),
     );
     refuse("one byte of the body changed", "signature", {
-        let mut signed = second.signed().clone();
-        signed.entry = ByteBuf::from(replaced(&bytes, b"second", b"secund"));
-        signed
+        SignedEntry::new(replaced(&bytes, b"second", b"secund"), second.signed().sig().to_vec())
     });
     refuse("one bit of the signature changed", "signature", {
-        let mut signed = second.signed().clone();
-        signed.sig[0] ^= 1;
-        signed
+        let mut sig = second.signed().sig().to_vec();
+        sig[0] ^= 1;
+        SignedEntry::new(bytes.clone(), sig)
     });
     refuse("a signature of 63 bytes", "field", {
-        let mut signed = second.signed().clone();
-        signed.sig.pop();
-        signed
+        let mut sig = second.signed().sig().to_vec();
+        sig.pop();
+        SignedEntry::new(bytes.clone(), sig)
     });
     refuse("signed by somebody else", "signature", sign_bytes(3, bytes.clone()));
     refuse("signed under another name", "signature", {
         let sig = key(2).sign("PostV1", &bytes).as_bytes().to_vec();
-        SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(sig) }
+        SignedEntry::new(bytes, sig)
     });
     map([("cases", list(cases)), ("orders", orders(&first, &other, &third, &second))])
 }

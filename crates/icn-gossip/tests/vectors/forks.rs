@@ -67,10 +67,10 @@ pub fn file() -> Json {
         edit(&mut entry);
         sorted(sign_bytes(author, codec::encode(&entry).unwrap()))
     };
-    let mut resigned = first.clone();
-    resigned.sig = ByteBuf::from(vec![9; 64]);
-    let mut forged = second.clone();
-    forged.sig[10] ^= 1;
+    let resigned = SignedEntry::new(first.entry().to_vec(), vec![9; 64]);
+    let mut sig = second.sig().to_vec();
+    sig[10] ^= 1;
+    let forged = SignedEntry::new(second.entry().to_vec(), sig);
     list([
         case("two entries at one place", None, &proof(&first, &second)),
         case("the higher id first", Some("order"), &proof(&second, &first)),

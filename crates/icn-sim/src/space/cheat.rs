@@ -180,22 +180,23 @@ impl Federation {
         let known: Vec<Cid> = replica.log().ids_from(icn_gossip::Idx(0)).collect();
         let pick = self.random.index(known.len());
         let entry = known.get(pick).and_then(|id| self.replica(view)?.entry(id));
-        let Some(mut signed) = entry else { return };
-        match self.random.index(3) {
-            0 => signed.entry = ByteBuf::from(self.damage(signed.entry.into_vec())),
-            1 => signed.sig = ByteBuf::from(self.damage(signed.sig.into_vec())),
+        let Some(signed) = entry else { return };
+        let (bytes, sig) = (signed.entry().to_vec(), signed.sig().to_vec());
+        let forged = match self.random.index(3) {
+            0 => SignedEntry::new(self.damage(bytes), sig),
+            1 => SignedEntry::new(bytes, self.damage(sig)),
             _ => {
                 // The same words at the next place of somebody else's chain.
-                let next = signed.clone().check().ok().map(|raw| raw.unverified().clone());
+                let next = signed.check().ok().map(|raw| raw.unverified().clone());
                 let Some(entry) = next else { return };
                 let moved =
                     Entry { seq: entry.seq + 1, prev: known.get(pick).copied(), deps: Vec::new(), ..entry };
                 let Ok(bytes) = icn_types::codec::encode(&moved) else { return };
-                signed.entry = ByteBuf::from(bytes);
+                SignedEntry::new(bytes, sig)
             }
-        }
+        };
         for to in 0..self.nodes.len() {
-            self.show(at, to, signed.clone());
+            self.show(at, to, forged.clone());
         }
     }
 

@@ -60,7 +60,7 @@ impl Disk {
 
     pub(super) fn has(&self, id: &Cid) -> bool {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.values().rev().any(|entry| Cid::of_dag_cbor(&entry.entry) == *id)
+        pages.values().rev().any(|entry| Cid::of_dag_cbor(entry.entry()) == *id)
     }
 
     pub(super) fn has_vote(&self, witness: &Did, entry: &Cid) -> bool {

@@ -18,11 +18,11 @@ impl World {
         // As long as a small payment.
         let mut bytes = vec![0; 300];
         bytes[..4].copy_from_slice(&n.to_be_bytes());
-        SignedEntry { entry: ByteBuf::from(bytes), sig: ByteBuf::from(vec![0; 64]) }
+        SignedEntry::new(bytes, vec![0; 64])
     }
 
     fn id(n: u32) -> Cid {
-        Cid::of_dag_cbor(&Self::bytes(n).entry)
+        Cid::of_dag_cbor(Self::bytes(n).entry())
     }
 
     fn restored(&self, n: u32) -> Restored {
@@ -39,7 +39,7 @@ impl World {
     }
 
     fn number(entry: &SignedEntry) -> u32 {
-        u32::from_be_bytes(entry.entry[..4].try_into().unwrap())
+        u32::from_be_bytes(entry.entry()[..4].try_into().unwrap())
     }
 
     /// A log of `len` entries in all, without those in `skip`; nothing may follow them.

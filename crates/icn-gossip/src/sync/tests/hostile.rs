@@ -88,7 +88,7 @@ proptest! {
 /// A message of any kind; `aim` fills in ids of entries that exist.
 fn any_message() -> impl Strategy<Value = (Message, Vec<prop::sample::Index>, bool)> {
     let signed = (prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec(any::<u8>(), 0..70))
-        .prop_map(|(entry, sig)| SignedEntry { entry: ByteBuf::from(entry), sig: ByteBuf::from(sig) });
+        .prop_map(|(entry, sig)| SignedEntry::new(entry, sig));
     let tip = (any::<[u8; 32]>(), any::<u64>(), any::<[u8; 32]>())
         .prop_map(|(author, seq, head)| (ByteArray::new(author), seq, ByteArray::new(head)));
     let proof = (signed.clone(), signed.clone()).prop_map(|(first, second)| ForkProof { first, second });
