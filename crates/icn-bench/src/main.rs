@@ -79,7 +79,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 16] = [
+const SECTIONS: [Part; 17] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -87,6 +87,7 @@ const SECTIONS: [Part; 16] = [
     Part::within("messages", messages::measure),
     Part::within("store", store::measure),
     Part::within("content", content::measure),
+    Part::within("replica", books::replica),
     Part::within("payments", books::payments),
     Part::within("foreign", books::foreign),
     Part::within("reconcile", books::reconcile),

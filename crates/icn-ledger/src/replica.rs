@@ -13,6 +13,7 @@ mod posting;
 mod repair;
 mod syncing;
 mod taking;
+mod turn;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ pub use self::pass::{Bearer, PASS_BYTES_MAX, Pass};
 use self::posting::Own;
 pub use self::posting::Refusal;
 use self::syncing::{Node, Session};
+pub use self::turn::Turn;
 use crate::books::Books;
 use crate::certificate::Certificate;
 use crate::invitation::Invitation;

@@ -8,6 +8,7 @@ pub(crate) mod jobs;
 mod metrics;
 mod stream;
 mod task;
+mod writing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,19 +1,17 @@
 //! The loop around a replica, as in `icn-node`: one turn is one write, and everything else waits behind it.
 
+mod writing;
+
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use futures::stream::{FuturesOrdered, StreamExt as _};
 use icn_gossip::SignedEntry;
 use icn_identity::{Ed25519Verifier, Keypair};
 use icn_ledger::replica::{
-    Checked, Effect, Entries, Event, PostRequest, Posted, Refusal, Replica, ReplicaConfig, SessionId, Write,
+    Checked, Effect, Entries, Event, PostRequest, Posted, Refusal, Replica, ReplicaConfig, SessionId, Turn,
 };
 use icn_store::{Batch, Database, StoreError, Table};
 use icn_types::{Did, Timestamp};
@@ -26,15 +24,7 @@ use super::checking;
 /// How often a replica looks whether something is due, as in `icn-node`.
 const TICK: Duration = Duration::from_millis(100);
 /// How many events one turn takes, as in `icn-node`.
-const EVENTS_AT_ONCE: usize = 256;
-
-type Durable = Pin<Box<dyn Future<Output = Result<Step, StoreError>> + Send>>;
-
-/// Effects that may be carried out, and up to where the disk has everything.
-struct Step {
-    entries: Option<u32>,
-    effects: Vec<Effect>,
-}
+const EVENTS_AT_ONCE: usize = 16;
 
 /// A replica and its loop.
 pub(super) struct Shell {
@@ -50,6 +40,8 @@ pub(super) struct Shell {
     answers: Mutex<HashMap<u64, oneshot::Sender<Result<Posted, Refusal>>>>,
     tickets: AtomicU64,
     durable: watch::Sender<u32>,
+    /// The same number, for the loop.
+    written: AtomicU32,
     /// The only other node.
     peer: Mutex<Option<Arc<Shell>>>,
     stop: CancellationToken,
@@ -127,6 +119,7 @@ impl Shell {
             answers: Mutex::default(),
             tickets: AtomicU64::new(1),
             durable,
+            written: AtomicU32::new(0),
             peer: Mutex::default(),
             stop: CancellationToken::new(),
             task: Mutex::default(),
@@ -190,96 +183,42 @@ impl Shell {
     }
 
     async fn run(self: Arc<Self>, mut inbox: mpsc::UnboundedReceiver<Event>) -> Result<(), StoreError> {
-        let mut pipeline = FuturesOrdered::new();
+        let (turns, taken) = mpsc::channel(writing::TURNS_MAX);
+        let writing = tokio::spawn(writing::run(Arc::clone(&self), taken));
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
-                Some(step) = pipeline.next(), if !pipeline.is_empty() => self.carry_out(step?),
-                Some(event) = inbox.recv() => self.turn(event, &mut inbox, &mut pipeline)?,
-                _ = ticks.tick() => self.turn(Event::Tick, &mut inbox, &mut pipeline)?,
+                Some(event) = inbox.recv() => event,
+                _ = ticks.tick() => Event::Tick,
                 () = self.stop.cancelled() => break,
+            };
+            let mut turn = self.turn(event, &mut inbox);
+            for effect in std::mem::take(&mut turn.at_once) {
+                self.perform(effect);
+            }
+            if !turn.is_done() && turns.send(turn).await.is_err() {
+                break;
             }
         }
-        while let Some(step) = pipeline.next().await {
-            self.carry_out(step?);
-        }
-        Ok(())
+        drop(turns);
+        writing.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn turn(
-        self: &Arc<Self>,
-        first: Event,
-        inbox: &mut mpsc::UnboundedReceiver<Event>,
-        pipeline: &mut FuturesOrdered<Durable>,
-    ) -> Result<(), StoreError> {
+    fn turn(&self, first: Event, inbox: &mut mpsc::UnboundedReceiver<Event>) -> Turn {
         let mut effects = Vec::new();
-        {
-            let now = now();
-            let mut replica = self.replica();
-            effects.extend(replica.handle(now, first));
-            for _ in 1..EVENTS_AT_ONCE {
-                let Ok(event) = inbox.try_recv() else { break };
-                effects.extend(replica.handle(now, event));
-            }
-            effects.extend(replica.settle(now));
+        let now = now();
+        let mut replica = self.replica();
+        drop(replica.handle(now, Event::Durable { entries: self.written.load(Ordering::Relaxed) }));
+        effects.extend(replica.handle(now, first));
+        for _ in 1..EVENTS_AT_ONCE {
+            let Ok(event) = inbox.try_recv() else { break };
+            effects.extend(replica.handle(now, event));
         }
-        let (mut writes, mut behind) = (Vec::new(), Vec::new());
-        for effect in effects {
-            match effect {
-                Effect::Persist(more) => writes.extend(more),
-                Effect::Verdict { .. } | Effect::Check { .. } => self.perform(effect),
-                Effect::Publish(_)
-                | Effect::Answer { .. }
-                | Effect::OpenSession { .. }
-                | Effect::SendFrame { .. }
-                | Effect::CloseSession { .. }
-                | Effect::Changed(_) => behind.push(effect),
-            }
-        }
-        if writes.is_empty() {
-            let step = Step { entries: None, effects: behind };
-            if pipeline.is_empty() {
-                self.carry_out(step);
-            } else if !step.effects.is_empty() {
-                pipeline.push_back(Box::pin(async move { Ok(step) }));
-            }
-            return Ok(());
-        }
-        let (database, batch, entries) = (self.database.clone(), self.batch(&writes)?, last(&writes));
-        let mut durable: Durable = Box::pin(async move {
-            database.commit(batch).await?;
-            Ok(Step { entries, effects: behind })
-        });
-        // Polled once, the write stands in the database's queue.
-        match durable.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(step) => pipeline.push_back(Box::pin(async move { step })),
-            Poll::Pending => pipeline.push_back(durable),
-        }
-        Ok(())
-    }
-
-    fn batch(&self, writes: &[Write]) -> Result<Batch, StoreError> {
-        let mut batch = Batch::new();
-        for write in writes {
-            match write {
-                Write::Entry { idx, entry } => self.rows.put(&mut batch, *idx, entry)?,
-                // No load here has witnesses or offenders.
-                Write::Vote { .. } | Write::HasPeers | Write::Offence { .. } => {}
-            }
-        }
-        Ok(batch)
-    }
-
-    fn carry_out(self: &Arc<Self>, step: Step) {
-        if let Some(entries) = step.entries {
-            drop(self.replica().handle(now(), Event::Durable { entries }));
-            self.durable.send_replace(entries);
-        }
-        for effect in step.effects {
-            self.perform(effect);
-        }
+        effects.extend(replica.settle(now));
+        drop(replica);
+        Turn::of(effects)
     }
 
     fn perform(self: &Arc<Self>, effect: Effect) {
@@ -316,14 +255,6 @@ impl Shell {
             peer.happen(event);
         }
     }
-}
-
-/// Tells up to which entry the disk will have everything.
-fn last(writes: &[Write]) -> Option<u32> {
-    writes.iter().rev().find_map(|write| match write {
-        Write::Entry { idx, .. } => Some(idx + 1),
-        Write::Vote { .. } | Write::HasPeers | Write::Offence { .. } => None,
-    })
 }
 
 /// Writes entries down as a space's first ones.

@@ -129,9 +129,7 @@ impl Replica {
             };
             if let Ok(signed) = vote.sign(signer.as_ref()) {
                 self.take_vote(now, &signed);
-                if let Ok(bytes) = LiveMessage::Extra(ByteBuf::from(signed.encode())).encode() {
-                    effects.push(Effect::Publish(bytes));
-                }
+                effects.push(Effect::Publish(LiveMessage::Extra(ByteBuf::from(signed.encode()))));
             }
         }
         effects

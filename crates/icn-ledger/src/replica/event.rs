@@ -1,6 +1,6 @@
 //! What happens to a replica, and what it asks of the shell.
 
-use icn_gossip::{ForkProof, SignedEntry};
+use icn_gossip::{ForkProof, LiveMessage, SignedEntry};
 use icn_types::{Cid, Did};
 
 use super::checked::{CheckError, Checked};
@@ -183,8 +183,9 @@ pub enum Verdict {
 pub enum Effect {
     /// Writes all of these at once.
     Persist(Vec<Write>),
-    /// Publishes on the log's gossip topic.
-    Publish(Vec<u8>),
+    /// Publishes on the log's gossip topic. To encode it makes the signature of an own entry, which encoding the write
+    /// before it has made already.
+    Publish(LiveMessage),
     /// Says what becomes of a live message.
     Verdict {
         /// Whose.

@@ -174,7 +174,7 @@ impl Replica {
     ) -> Result<(Posted, Vec<Effect>), Refusal> {
         let signer = Arc::clone(&self.own.get(&author).ok_or(Refusal::NoKey(author))?.signer);
         let entry = self.entry_behind(now, author, &post, head)?;
-        let entry = entry.sign(signer.as_ref()).map_err(|_| too_large())?;
+        let entry = entry.promise(signer).map_err(|_| too_large())?;
         self.take_next(now, Checked { entry, post })
     }
 
@@ -184,7 +184,7 @@ impl Replica {
         let entry = checked.entry.entry();
         let (author, seq) = (entry.author, entry.seq);
         let posted = Posted { entry: checked.entry.id(), seq, is_repeat: false };
-        let live = LiveMessage::Entry(checked.entry.signed().clone()).encode().map_err(|_| too_large())?;
+        let live = LiveMessage::Entry(checked.entry.signed().clone());
         let (taken, mut effects) = self.admit_and_tell(now, checked);
         match taken {
             Taken::Applied => {

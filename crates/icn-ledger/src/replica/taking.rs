@@ -274,11 +274,10 @@ impl Replica {
         let mut signed = branches.iter().filter_map(|id| self.entry(id));
         let (Some(first), Some(second)) = (signed.next(), signed.next()) else { return Vec::new() };
         let Ok(proof) = ForkProof::new(first, second) else { return Vec::new() };
-        let Ok(bytes) = LiveMessage::Proof(proof.clone()).encode() else { return Vec::new() };
         let evidence = Evidence::Bytes(ByteBuf::from(proof.to_bytes()));
         let detail = format!("two entries at place {seq}");
         self.record(now, author, Violation::Equivocation, &detail, evidence);
-        vec![Effect::Publish(bytes)]
+        vec![Effect::Publish(LiveMessage::Proof(proof))]
     }
 
     /// Counts a vote; true when it is new.

@@ -244,8 +244,8 @@ impl Net {
     fn perform(&mut self, n: usize, effect: Effect) {
         match effect {
             Effect::Persist(writes) => self.write(n, writes),
-            Effect::Publish(bytes) => {
-                let message = LiveMessage::parse(&bytes).unwrap();
+            Effect::Publish(message) => {
+                let message = LiveMessage::parse(&message.encode().unwrap()).unwrap();
                 let verifier = Ed25519Verifier::new();
                 for other in 0..self.nodes.len() {
                     if other != n && self.nodes[other].group == self.nodes[n].group {
@@ -340,10 +340,10 @@ impl Net {
     ) -> icn_types::Cid {
         let signed = entry.sign(signer).unwrap();
         let checked = Checked::new(signed.signed().clone(), &Ed25519Verifier::new()).unwrap();
-        let bytes = LiveMessage::Entry(signed.signed().clone()).encode().unwrap();
+        let live = LiveMessage::Entry(signed.signed().clone());
         let message = Live::Entry(Box::new(checked));
         self.inject(at, Event::Live { from: signer.did(), ticket: 0, message });
-        self.perform(at, Effect::Publish(bytes));
+        self.perform(at, Effect::Publish(live));
         self.drain();
         signed.id()
     }

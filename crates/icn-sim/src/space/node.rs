@@ -12,7 +12,7 @@ use super::disk::{Disk, Image};
 use super::plan::NodePlan;
 
 /// Effects of one turn, and the write that they wait for.
-pub(super) struct Turn {
+pub(super) struct Step {
     pub(super) write: Option<u64>,
     /// Up to which entry the disk has everything after that write.
     pub(super) entries: Option<u32>,
@@ -29,7 +29,7 @@ pub(super) struct Node {
     pub(super) replica: Option<Replica>,
     pub(super) boot: u64,
     pub(super) disk: Disk,
-    pub(super) line: VecDeque<Turn>,
+    pub(super) line: VecDeque<Step>,
     pub(super) backup: Option<Image>,
     /// Requests that were not answered: which intent each ticket is for.
     pub(super) tickets: BTreeMap<u64, usize>,

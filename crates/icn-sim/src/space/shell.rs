@@ -5,10 +5,10 @@ use std::sync::Arc;
 use icn_gossip::{LiveMessage, SignedEntry};
 use icn_identity::Verifier;
 use icn_ledger::SignedVote;
-use icn_ledger::replica::{Arrived, Checked, Effect, Event, Replica, ReplicaConfig, SessionId, Write};
+use icn_ledger::replica::{Arrived, Checked, Effect, Event, Replica, ReplicaConfig, SessionId, Turn, Write};
 use icn_types::Duration;
 
-use super::node::Turn;
+use super::node::Step;
 use super::planted::Planted;
 use super::world::{Federation, Happening};
 
@@ -106,37 +106,35 @@ impl Federation {
 
     /// Makes one write of all the writes of a turn, and puts everything else behind it.
     fn take(&mut self, at: usize, effects: Vec<Effect>) {
-        let (mut writes, mut behind, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
-        for effect in effects {
-            match effect {
-                Effect::Persist(more) => writes.extend(more),
-                Effect::Verdict { .. } | Effect::Check { .. } => at_once.push(effect),
-                Effect::Publish(_) if self.planted == Some(Planted::PublishFirst) => at_once.push(effect),
-                Effect::Answer { .. } if self.planted == Some(Planted::AnswerFirst) => at_once.push(effect),
-                Effect::Publish(_)
-                | Effect::Answer { .. }
-                | Effect::OpenSession { .. }
-                | Effect::SendFrame { .. }
-                | Effect::CloseSession { .. }
-                | Effect::Changed(_) => behind.push(effect),
-            }
-        }
-        for effect in at_once {
+        let mut turn = Turn::of(effects);
+        let planted = self.planted;
+        turn.at_once.extend(turn.behind.extract_if(.., |effect| match effect {
+            Effect::Publish(_) => planted == Some(Planted::PublishFirst),
+            Effect::Answer { .. } => planted == Some(Planted::AnswerFirst),
+            Effect::Persist(_)
+            | Effect::Verdict { .. }
+            | Effect::OpenSession { .. }
+            | Effect::SendFrame { .. }
+            | Effect::CloseSession { .. }
+            | Effect::Check { .. }
+            | Effect::Changed(_) => false,
+        }));
+        for effect in std::mem::take(&mut turn.at_once) {
             self.perform(at, effect);
         }
         if self.planted == Some(Planted::VotesForgotten) {
-            writes.retain(|write| !matches!(write, Write::Vote { .. }));
+            turn.writes.retain(|write| !matches!(write, Write::Vote { .. }));
         }
-        self.watch_writes(at, &writes);
-        let entries = writes.iter().rev().find_map(|write| match write {
-            Write::Entry { idx, .. } => Some(idx + 1),
-            Write::Vote { .. } | Write::HasPeers | Write::Offence { .. } => None,
-        });
+        self.watch_writes(at, &turn.writes);
+        // A disk has bytes, not promises.
+        turn.promises().for_each(SignedEntry::keep_promise);
+        let entries = turn.entries();
+        let Turn { writes, behind, .. } = turn;
         let write = if writes.is_empty() { None } else { self.write(at, writes) };
         if let Some(node) = self.nodes.get_mut(at)
             && (write.is_some() || !behind.is_empty())
         {
-            node.line.push_back(Turn { write, entries, effects: behind });
+            node.line.push_back(Step { write, entries, effects: behind });
         }
         self.advance(at);
     }
@@ -162,15 +160,15 @@ impl Federation {
         loop {
             let now = self.clock(at);
             let Some(node) = self.nodes.get_mut(at) else { return };
-            let Some(turn) = node.line.front() else { return };
-            if turn.write.is_some_and(|write| !node.disk.is_durable(write)) {
+            let Some(step) = node.line.front() else { return };
+            if step.write.is_some_and(|write| !node.disk.is_durable(write)) {
                 return;
             }
-            let Some(turn) = node.line.pop_front() else { return };
-            if let (Some(entries), Some(replica)) = (turn.entries, node.replica.as_mut()) {
+            let Some(step) = node.line.pop_front() else { return };
+            if let (Some(entries), Some(replica)) = (step.entries, node.replica.as_mut()) {
                 drop(replica.handle(now, Event::Durable { entries }));
             }
-            for effect in turn.effects {
+            for effect in step.effects {
                 self.perform(at, effect);
             }
         }
@@ -179,7 +177,8 @@ impl Federation {
     fn perform(&mut self, at: usize, effect: Effect) {
         match effect {
             Effect::Persist(_) | Effect::Verdict { .. } | Effect::Changed(_) => {}
-            Effect::Publish(bytes) => {
+            Effect::Publish(message) => {
+                let Ok(bytes) = message.encode() else { return };
                 self.watch_publish(at, &bytes);
                 self.publish(at, &bytes);
             }
