@@ -170,6 +170,12 @@ pub struct Peer {
     pub executor: bool,
     /// Its region, if advertised.
     pub region: Option<Region>,
+    /// How well it is known here: `isolated`, `known`, `partner`, `federated` or `intimate`.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// Among which neighbours it counts: `local_cluster`, `regional`, `backbone` or `trusted`.
+    #[serde(default)]
+    pub neighbors: Option<String>,
 }
 
 /// Who a node is.

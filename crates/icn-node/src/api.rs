@@ -85,6 +85,8 @@ impl api::Node for Face {
                     agent: peer.agent,
                     executor: known.is_some(),
                     region: known.and_then(|known| known.region.clone()),
+                    class: peer.did.map(|did| node.trust.verdict(now.at, &did).class.to_string()),
+                    neighbors: peer.set.map(|set| set.as_str().to_owned()),
                 }
             })
             .collect();

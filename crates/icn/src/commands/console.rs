@@ -153,7 +153,7 @@ impl View {
             Some(page) => (page.items.iter().map(peer_row).collect(), page.total),
             None => (Vec::new(), 0),
         };
-        let widths = [54, 48, 9, 10, 20, 14].map(Constraint::Max);
+        let widths = [54, 48, 9, 10, 20, 10, 13, 14].map(Constraint::Max);
         frame.render_widget(table(&PEER_HEADING, rows, &widths, format!(" Peers ({total}) ")), area);
     }
 
@@ -212,6 +212,8 @@ mod tests {
             agent: Some("icn/0.1.0".to_owned()),
             executor: true,
             region: None,
+            class: Some("partner".to_owned()),
+            neighbors: Some("local_cluster".to_owned()),
         };
         View {
             status: Some(status),

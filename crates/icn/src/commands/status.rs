@@ -70,7 +70,8 @@ pub(crate) async fn peers(context: &Context<'_>) -> Result<Exit, CliError> {
 }
 
 /// The heading of a table of peers.
-pub(super) const PEER_HEADING: [&str; 6] = ["PEER", "ADDRESS", "WAY", "RTT", "ROLE", "AGENT"];
+pub(super) const PEER_HEADING: [&str; 8] =
+    ["PEER", "ADDRESS", "WAY", "RTT", "ROLE", "TRUST", "AMONG", "AGENT"];
 
 /// One line of a table of peers.
 pub(super) fn peer_row(peer: &Peer) -> Vec<String> {
@@ -86,6 +87,8 @@ pub(super) fn peer_row(peer: &Peer) -> Vec<String> {
         clean(&peer.direction),
         peer.rtt_us.map_or_else(|| "-".to_owned(), micros),
         role,
+        peer.class.as_deref().map_or_else(|| "-".to_owned(), clean),
+        peer.neighbors.as_deref().map_or_else(|| "-".to_owned(), clean),
         peer.agent.as_deref().map_or_else(|| "-".to_owned(), clean),
     ]
 }
