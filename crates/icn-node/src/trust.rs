@@ -146,8 +146,13 @@ impl Oracle {
 
     /// Decides what somebody may do here.
     pub(crate) fn verdict(&self, now: Timestamp, did: &Did) -> Verdict {
+        self.verdict_of(now, did, TrustClass::Isolated)
+    }
+
+    /// The same, for somebody who has a class at least.
+    fn verdict_of(&self, now: Timestamp, did: &Did, least: TrustClass) -> Verdict {
         let score_ppm = self.score(TrustContext::General, did);
-        let class = self.class(score_ppm);
+        let class = self.class(score_ppm).max(least);
         let mut action = lock(&self.standing).action(did, now);
         if lock(&self.webs).values().any(|web| web.has_forked(did)) {
             action = action.max(Action::Quarantine);

@@ -49,6 +49,7 @@ const OF_LOGS_AND_BOOKS: [&str; 8] = [
     "passes.json",
     "posts.json",
     "sync.json",
+    "topology.json",
 ];
 
 #[test]

@@ -17,8 +17,9 @@ pub const PPM: u32 = 1_000_000;
 pub const NODES_MAX: usize = 100_000;
 /// How many edges a graph holds, all subjects together. Full: a new one is refused; old ones can be changed and removed.
 pub const EDGES_MAX: usize = 1_000_000;
-/// For how many others one member vouches in one graph (Ğ1 allows 100). Full: a new edge is refused.
-pub const OUT_DEGREE_MAX: usize = 1_000;
+/// For how many others one member vouches in one graph: as many as the books of a space take in all graphs together (Ğ1
+/// allows 100). Full: a new edge is refused.
+pub const OUT_DEGREE_MAX: usize = 1_024;
 
 /// What one member says of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

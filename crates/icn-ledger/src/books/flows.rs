@@ -95,7 +95,7 @@ impl Books {
             is_member,
             is_treasury: lens.treasury(account).is_some(),
             is_frozen: lens.is_frozen(account) || self.is_forked(&did),
-            booked: purse.map_or(0, |purse| super::judge_money::clamp(purse.booked)),
+            booked: self.balance(&did, self.state.code(currency)).booked,
             line: lens.line(account, currency).0,
             since: self.member_since(account),
         })

@@ -80,7 +80,8 @@ impl Executor {
         let no = |detail: String| Err(Ineligible { code: RefusalCode::Policy, detail });
         if params.max_fuel > allowed.fuel_max {
             return no(format!(
-                "the job may use {} of fuel, this node gives its originator {}",
+                "the job may use {} of fuel, this node gives its originator {}: ask for less with `--max-fuel`, or have \
+                 a member vouch for the originator",
                 params.max_fuel, allowed.fuel_max
             ));
         }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use icn_net::{PeerId, Share, ShareId, ShareLimits, Standing};
-use icn_trust::Action;
+use icn_net::{PeerId, PeerInfo, Share, ShareId, ShareLimits, Standing};
+use icn_trust::{Action, TrustClass};
 use icn_types::{Constraints, Did, Timestamp};
 
 use super::Verdict;
 use crate::core::{Node, lock};
+
+/// As many times what one stranger gets, all strangers get together.
+const STRANGERS_TOGETHER: u32 = 10;
 
 /// What the network was told of a connected peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +28,13 @@ pub(super) type Told = BTreeMap<PeerId, Word>;
 pub(super) async fn tell(node: &Node, now: Timestamp) -> BTreeMap<Did, icn_types::Duration> {
     let peers = node.net.peers().await;
     let oracle = &node.trust;
-    let judged: Vec<(PeerId, Did, Verdict)> = peers
-        .iter()
-        .filter_map(|peer| peer.did.map(|did| (peer.peer_id, did, oracle.verdict(now, &did))))
-        .collect();
+    let judge = |peer: &PeerInfo| {
+        let did = peer.did?;
+        // Whom the operator named is known (conflict C-14).
+        let least = if peer.is_protected { TrustClass::Known } else { TrustClass::Isolated };
+        Some((peer.peer_id, did, oracle.verdict_of(now, &did, least)))
+    };
+    let judged: Vec<(PeerId, Did, Verdict)> = peers.iter().filter_map(judge).collect();
     let groups = groups(node, &judged);
     let mut told = std::mem::take(&mut *lock(&oracle.peers));
     told.retain(|peer, _| peers.iter().any(|known| known.peer_id == *peer));
@@ -37,7 +43,11 @@ pub(super) async fn tell(node: &Node, now: Timestamp) -> BTreeMap<Did, icn_types
         if let Action::Ban { until } = verdict.action {
             node.net.ban(peer, until);
         }
-        let share = oracle.group(&did).and_then(|group| groups.get(&group).copied());
+        let share = match oracle.group(&did) {
+            Some(group) => groups.get(&group).copied(),
+            None if verdict.class == TrustClass::Isolated => Some(strangers(&verdict)),
+            None => None,
+        };
         let standing = Standing { trust_ppm: verdict.score_ppm, is_protected: false };
         let word = Word { constraints: verdict.constraints, share: share.filter(|_| is_on), standing };
         let is_usual = !is_on && verdict.action <= Action::Warn;
@@ -56,6 +66,18 @@ pub(super) async fn tell(node: &Node, now: Timestamp) -> BTreeMap<Did, icn_types
     }
     *lock(&oracle.peers) = told;
     peers.iter().filter_map(|peer| Some((peer.did?, as_millis(peer.rtt?)))).collect()
+}
+
+/// Returns what all those get together of whom nothing is known: keys cost nothing, so that each of them alone gets little, and
+/// all of them no more than a few.
+fn strangers(verdict: &Verdict) -> Share {
+    let together = |value: u32| value.saturating_mul(STRANGERS_TOGETHER);
+    let limits = ShareLimits {
+        messages_per_second: together(verdict.constraints.messages_per_second),
+        burst: together(verdict.constraints.burst),
+        streams_max: together(verdict.constraints.streams_max),
+    };
+    Share { group: ShareId([0; 32]), limits }
 }
 
 /// Finds what the peers of each branch get together: as much as the best of them gets alone, or the part of it that is left

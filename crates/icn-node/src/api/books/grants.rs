@@ -46,7 +46,11 @@ impl BooksFace {
         let wanted = request.account.as_deref().map(|name| self.member(name, &words)).transpose()?;
         let accounts: Vec<Did> = match wanted {
             Some(did) => vec![did],
-            None => books.members().into_iter().map(|member| member.did).collect(),
+            // The space's own key is nobody's account.
+            None => {
+                let members = books.members().into_iter().map(|member| member.did);
+                members.filter(|did| *did != space.root).collect()
+            }
         };
         let (mut grants, mut acts) = (Vec::new(), Vec::new());
         for (account, code) in accounts.iter().flat_map(|did| codes.iter().map(move |code| (*did, code))) {
