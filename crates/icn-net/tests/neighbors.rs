@@ -117,7 +117,8 @@ async fn a_full_set_keeps_its_best_and_a_freed_place_is_taken() {
         assert_eq!(hub.net.sample(Scope::Global, 9), [first.id()]);
         hub.net.set_standing(second.id(), Standing { trust_ppm: 1, is_protected: false });
         assert_eq!(hub.net.sample(Scope::Global, 9), [second.id()], "who is trusted more takes the place");
-        hub.net.disconnect(second.id()).await.unwrap();
+        // It is gone, and does not dial again.
+        second.net.shutdown().await;
         until(async || hub.net.sample(Scope::Global, 9) == [first.id()]).await;
     })
     .await;

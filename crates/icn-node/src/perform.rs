@@ -17,6 +17,9 @@ use crate::index::Role;
 /// The reason of the pins that keep what jobs rely on.
 pub(crate) const JOB_PIN: &str = "job";
 
+/// For so long after the start, who cannot be reached is asked again: connections of before come back by themselves.
+const YOUNG: Duration = Duration::from_secs(5);
+
 /// Carries out one effect; what takes time goes on in a task of its own.
 pub(crate) fn perform(node: &Arc<Node>, effect: Effect, timers: &mut DelayQueue<Timer>) {
     match effect {
@@ -92,7 +95,7 @@ fn publish(node: &Arc<Node>, topic: String, bytes: Vec<u8>, remote_only: bool) {
 fn send(node: &Arc<Node>, to: Did, bytes: Vec<u8>, request: RequestId, patience: Duration) {
     let node = Arc::clone(node);
     tokio::spawn(async move {
-        let asking = ask(&node, to, bytes.into());
+        let asking = ask_again(&node, to, bytes.into());
         // Dialling counts as well: a peer that is not there in time is treated like one that does not answer.
         let answer = tokio::time::timeout(patience.to_std(), asking).await.unwrap_or(Answer::Silent);
         match &request {
@@ -113,6 +116,18 @@ fn send(node: &Arc<Node>, to: Did, bytes: Vec<u8>, request: RequestId, patience:
             }
         }
     });
+}
+
+/// Asks a member. A node that was started a moment ago has not been found by everybody yet: it tries for a while.
+async fn ask_again(node: &Arc<Node>, to: Did, bytes: bytes::Bytes) -> Answer {
+    loop {
+        let answer = ask(node, to, bytes.clone()).await;
+        let is_young = node.clock.now().at.since(node.started_at) < YOUNG;
+        if answer != Answer::Unsent || !is_young {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 /// Asks a member, who may be this node itself.
