@@ -21,7 +21,7 @@ use icn_gateway::api::books::{
     Invited, JoinRequest, NewInvitation, NewSpace, Rule, RuleRequest, Space, Written,
 };
 use icn_gateway::api::trust::TrustRequest;
-use icn_identity::{Keypair, Signer as _};
+use icn_identity::Keypair;
 use icn_types::Did;
 use tempfile::TempDir;
 
@@ -143,7 +143,7 @@ impl Coop {
         // Only stewards let others in.
         let mallorys = || "mallory".to_owned();
         rule(ada, &space, Rule::Appoint { member: mallorys() }).await?;
-        until(mallory, &space, "its office", |space| space.stewards.len() > 1).await?;
+        catch_up(ada, mallory, &space).await?;
         for member in crowd {
             rule(mallory, &space, Rule::Admit { member: *member, nickname: None }).await?;
         }
@@ -162,8 +162,7 @@ impl Coop {
             key: None,
         };
         let _said: Written = ada.client.post(&format!("{space}/trust"), &trust).await?;
-        let entries = ada.client.get::<Space>(&space).await?.entries;
-        until(bob, &space, "who trusts it", |space| space.entries >= entries).await?;
+        catch_up(ada, bob, &space).await?;
         let wasm = ada.client.add(Bytes::from_static(NOOP)).await?;
         let request =
             JobRequest { wasm_cid: Some(wasm.cid), placement: Some("FIFO".into()), ..JobRequest::default() };
@@ -204,6 +203,12 @@ async fn rule(node: &Node, space: &str, act: Rule) -> Result<()> {
     let request = RuleRequest { act, identity: None, key: None };
     let _written: Written = node.client.post(&format!("{space}/rules"), &request).await?;
     Ok(())
+}
+
+/// Waits until a node has as many entries as another has now.
+async fn catch_up(with: &Node, node: &Node, space: &str) -> Result<()> {
+    let entries = with.client.get::<Space>(space).await?.entries;
+    until(node, space, "the entries of another", |space| space.entries >= entries).await
 }
 
 async fn until(node: &Node, space: &str, what: &str, is_so: impl Fn(&Space) -> bool) -> Result<()> {
