@@ -78,7 +78,7 @@ impl Crowd {
     /// # Errors
     ///
     /// When an address has another form, or a node refuses one of them.
-    pub async fn connect(keys: Vec<Keypair>, nodes: &[&str]) -> Result<Self> {
+    pub async fn connect(keys: Vec<Keypair>, nodes: Vec<String>) -> Result<Self> {
         let nodes: Vec<Multiaddr> =
             nodes.iter().map(|node| node.parse().context("an address")).collect::<Result<_>>()?;
         let (pace, tally) = (Arc::new(AtomicU32::new(0)), Arc::new(Tally::default()));
