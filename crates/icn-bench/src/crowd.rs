@@ -102,6 +102,7 @@ impl Crowd {
 }
 
 /// Makes a swarm that is connected to all nodes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of events is open")]
 async fn connected(key: Keypair, nodes: Vec<Multiaddr>) -> Result<(Keypair, Swarm<Flooder>, Vec<PeerId>)> {
     let mut swarm = swarm(&key)?;
     for node in &nodes {
@@ -194,6 +195,7 @@ async fn flood(
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of events is open")]
 fn hear(event: SwarmEvent<FlooderEvent>, tally: &Tally) {
     let count = match event {
         SwarmEvent::Behaviour(FlooderEvent::Direct(request_response::Event::Message {
