@@ -6,6 +6,7 @@
 mod books;
 mod content;
 mod economy;
+mod flood;
 mod idle;
 mod jobs;
 mod messages;
@@ -81,7 +82,7 @@ impl Part {
 }
 
 /// The sections, in the order of the report. The limits come first, since all others refer to them.
-const SECTIONS: [Part; 20] = [
+const SECTIONS: [Part; 21] = [
     Part::within("limits", |context| Ok(context.limits.section())),
     Part::processes("job", jobs::single),
     Part::processes("jobs", jobs::burst),
@@ -99,6 +100,7 @@ const SECTIONS: [Part; 20] = [
     Part::processes("books-witnessed", books::certified),
     Part::within("trust", trust::measure),
     Part::within("sybils", trust::sybils),
+    Part::processes("flood", flood::measure),
     Part::processes("files", transfer::measure),
     Part::processes("idle", idle::measure),
     Part::processes("start", start::measure),

@@ -26,6 +26,8 @@ pub enum Unit {
     Seconds,
     /// How many times as much as something else; more is better.
     Times,
+    /// How many times as long as something else; fewer is better.
+    TimesAsLong,
 }
 
 impl Unit {
@@ -39,7 +41,7 @@ impl Unit {
             Self::Count => "",
             Self::Bytes => "B",
             Self::Seconds => "s",
-            Self::Times => "×",
+            Self::Times | Self::TimesAsLong => "×",
         }
     }
 

@@ -38,7 +38,7 @@ impl BlockSource for Served {
     }
 }
 
-struct Anything;
+pub(crate) struct Anything;
 
 impl RecordCheck for Anything {
     fn accept(&self, _: &[u8], _: &[u8]) -> bool {

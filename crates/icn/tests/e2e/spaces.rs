@@ -2,6 +2,7 @@
 
 mod books;
 mod elsewhere;
+mod flood;
 mod forked;
 mod load;
 mod network;
