@@ -30,6 +30,7 @@ mod dht;
 mod dial;
 mod direct;
 mod events;
+mod mute;
 mod offences;
 mod redial;
 mod topology;
@@ -37,6 +38,7 @@ mod topology;
 use blame::Blame;
 use dht::{Checked, Query};
 use dial::Dials;
+use mute::Muted;
 use offences::Offences;
 use topology::{PLACE_INTERVAL, TELL_INTERVAL};
 
@@ -79,6 +81,7 @@ pub(crate) struct Driver {
     again: HashMap<PeerId, libp2p::Multiaddr>,
     blame: Blame,
     offences: Offences,
+    muted: Muted,
     /// When all peers are placed anew, and when they are told the topology.
     place_at: Instant,
     tell_at: Instant,
@@ -123,6 +126,7 @@ impl Driver {
             again: HashMap::new(),
             blame: Blame::default(),
             offences: Offences::default(),
+            muted: Muted::default(),
             place_at: Instant::now() + PLACE_INTERVAL,
             tell_at: Instant::now() + TELL_INTERVAL,
             _acceptors: acceptors,
@@ -211,6 +215,7 @@ impl Driver {
         let now = Instant::now();
         self.redial(now);
         self.pardon();
+        self.unmute(now);
         if now >= self.place_at {
             self.place_at = now + PLACE_INTERVAL;
             self.shared.place_all();
@@ -283,11 +288,17 @@ impl Driver {
         if let Err(refused) = self.shared.limits.take(from, Kind::Gossip, message.data.len()) {
             self.shared.metrics.limited("gossip");
             self.on_limited(from, refused);
-            if refused == Refused::Own {
-                self.on_flood(from);
+            let is_own = matches!(refused, Refused::Own | Refused::Group);
+            if is_own && self.shared.limits.is_named(from) {
+                // It may only hand on what others say: this message counts, and then nothing for a while.
+                self.mute(from);
+            } else {
+                if refused == Refused::Own {
+                    self.on_flood(from);
+                }
+                self.judge(&id, from, Verdict::Ignore);
+                return;
             }
-            self.judge(&id, from, Verdict::Ignore);
-            return;
         }
         let room = Arc::clone(&self.gossip_room).try_acquire_many_owned(share(message.data.len()));
         let Ok(permit) = room else {

@@ -123,10 +123,14 @@ impl Limits {
         }
     }
 
+    /// Tells whether the limits of a peer were set by name.
+    pub(crate) fn is_named(&self, peer: PeerId) -> bool {
+        self.lock().get(&peer).is_some_and(|limits| limits.current().is_named)
+    }
+
     /// Gives a peer that nothing was set for what known peers get: the operator named it.
     pub(crate) fn know(&self, peer: PeerId) {
-        let is_named = self.lock().get(&peer).is_some_and(|limits| limits.current().is_named);
-        if !is_named {
+        if !self.is_named(peer) {
             self.set(peer, &self.known.clone(), None);
         }
     }

@@ -53,6 +53,11 @@ impl Blame {
         value
     }
 
+    /// Returns a peer's score as it was after its last fault.
+    pub(super) fn score(&self, peer: &PeerId) -> f64 {
+        self.scores.get(peer).map_or(0.0, |score| score.value)
+    }
+
     /// Tells whether a peer's last fault is long enough ago for the next to count, where faults come in floods.
     fn is_due(&self, peer: PeerId, now: Instant) -> bool {
         self.scores.get(&peer).is_none_or(|score| now.duration_since(score.at) >= FLOOD_INTERVAL)
