@@ -316,7 +316,7 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
         // The message with which each of them goes over its limits still counts, and then it is muted for ten seconds. Each
         // node passes on to the other what it was told, and both tell of themselves.
         let over = CROWD as u64 * (begun.elapsed().as_secs() / 10 + 2);
-        assert!(looked <= over + 2 * share + 10, "{looked} messages of the crowd were looked into");
+        assert!(looked <= 2 * (over + share) + 10, "{looked} messages of the crowd were looked into");
         assert!(node.metric("network_rate_limited_total{kind=\"direct\"}") >= limited);
         assert!(node.metric("network_rate_limited_total{kind=\"gossip\"}") > 0);
     }
