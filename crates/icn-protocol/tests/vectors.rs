@@ -40,7 +40,7 @@ fn array<const N: usize>(json: &Json, field: &str) -> [u8; N] {
 }
 
 /// Made and read by the tests of `icn-gossip` and `icn-ledger`.
-const OF_LOGS_AND_BOOKS: [&str; 8] = [
+const OF_LOGS_AND_BOOKS: [&str; 9] = [
     "books.json",
     "certificates.json",
     "entries.json",
