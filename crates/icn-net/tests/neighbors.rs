@@ -16,7 +16,7 @@ use common::stranger::Stranger;
 use common::{Node, TCP, until, within};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use icn_net::{Fanout, NeighborCounts, NeighborLimits, NeighborSet, PeerId, PeerInfo, Standing};
-use icn_types::{NodeTier, Scope, ServiceRole, TopologyInfo, codec};
+use icn_types::{NodeTier, Scope, ServiceRole, Timestamp, TopologyInfo, codec};
 use libp2p::StreamProtocol;
 
 fn place(region: &str, cluster: &str) -> TopologyInfo {
@@ -95,7 +95,8 @@ async fn neighbours_are_sorted_by_where_they_say_that_they_stand() {
                 && set(&far, hub.id()).await == Some(NeighborSet::Backbone)
         })
         .await;
-        hub.net.disconnect(far.id()).await.unwrap();
+        // It must not come back.
+        hub.net.ban(far.id(), Timestamp::from_millis(u64::MAX));
         until(async || hub.net.sample(Scope::Global, 9).len() == 2).await;
     })
     .await;
