@@ -314,8 +314,14 @@ impl Witness {
         }
         // Its own log holds whatever it voted for itself before it handed over. A copy of a disk that has the handover has
         // all before it: votes are written in the order in which they are cast.
-        let own = usize::from(before.members.contains(&self.me) && self.votes.has_handed_over_to(set.number));
-        let needed = merges_needed(before.members.len());
+        let remembers = before.members.contains(&self.me) && self.votes.has_handed_over_to(set.number);
+        let own = usize::from(remembers);
+        let mut needed = merges_needed(before.members.len());
+        // A voter that has forgotten its vote is itself one of those that may lie, so all others of the smallest quorum
+        // suffice; it would wait forever for more.
+        if !remembers && before.voters.contains(&self.me) {
+            needed = needed.min(before.voters.len().saturating_sub(1));
+        }
         let merged = own + among(&before.voters, current.since);
         (merged < needed).then_some((merged, needed))
     }

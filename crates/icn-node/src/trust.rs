@@ -130,6 +130,11 @@ impl Oracle {
         lock(&self.webs).get(space).cloned()
     }
 
+    /// Returns what the books of all spaces say. Nothing is held while it is read: a score may take milliseconds.
+    fn webs(&self) -> Vec<Arc<Web>> {
+        lock(&self.webs).values().cloned().collect()
+    }
+
     /// Tells whether trust limits what others may do.
     pub(crate) fn is_on(&self) -> bool {
         match self.config.limits {
@@ -139,11 +144,6 @@ impl Oracle {
         }
     }
 
-    /// Returns the trust of this node in somebody, in parts per million: the best of all its spaces.
-    pub(crate) fn score(&self, context: TrustContext, did: &Did) -> u32 {
-        lock(&self.webs).values().map(|web| web.score(context, did)).max().unwrap_or(0)
-    }
-
     /// Decides what somebody may do here.
     pub(crate) fn verdict(&self, now: Timestamp, did: &Did) -> Verdict {
         self.verdict_of(now, did, TrustClass::Isolated)
@@ -151,17 +151,18 @@ impl Oracle {
 
     /// The same, for somebody who has a class at least.
     fn verdict_of(&self, now: Timestamp, did: &Did, least: TrustClass) -> Verdict {
-        let score_ppm = self.score(TrustContext::General, did);
+        let webs = self.webs();
+        let score_ppm = score_in(&webs, TrustContext::General, did);
         let class = self.class(score_ppm).max(least);
         let mut action = lock(&self.standing).action(did, now);
-        if lock(&self.webs).values().any(|web| web.has_forked(did)) {
+        if webs.iter().any(|web| web.has_forked(did)) {
             action = action.max(Action::Quarantine);
         }
         let is_limited = self.is_on() || action > Action::Warn;
         let mut constraints =
             if is_limited { self.policy.access(class, action).constraints() } else { Constraints::default() };
         // Who writes in a space is for its books to say.
-        if constraints.topics == TopicAccess::Public && lock(&self.webs).values().any(|web| web.has(did)) {
+        if constraints.topics == TopicAccess::Public && webs.iter().any(|web| web.has(did)) {
             constraints.topics = TopicAccess::All;
         }
         Verdict { score_ppm, class, action, constraints }
@@ -213,11 +214,11 @@ impl Oracle {
         if !self.is_on() {
             return Regards { round_trips, ..Regards::default() };
         }
-        let webs: Vec<Arc<Web>> = lock(&self.webs).values().cloned().collect();
+        let webs = self.webs();
         let mut members = BTreeMap::new();
         for did in webs.iter().flat_map(|web| web.known()) {
             members.entry(did).or_insert_with(|| Regard {
-                trust_ppm: self.score(TrustContext::Compute, &did),
+                trust_ppm: score_in(&webs, TrustContext::Compute, &did),
                 reputation_ppm: webs.iter().map(|web| web.reputation_ppm(&did)).max().unwrap_or(0),
                 constraints: self.verdict(now, &did).constraints,
             });
@@ -229,6 +230,11 @@ impl Oracle {
             round_trips,
         }
     }
+}
+
+/// Returns the trust of this node in somebody, in parts per million: the best of all its spaces.
+fn score_in(webs: &[Arc<Web>], context: TrustContext, did: &Did) -> u32 {
+    webs.iter().map(|web| web.score(context, did)).max().unwrap_or(0)
 }
 
 /// Makes the table of the classes, with the operator's rates. A burst is ten seconds of the rate.

@@ -1,8 +1,13 @@
 //! What one turn of a replica asks for, as shells carry it out: one write, and everything else before or behind it.
 
+use std::num::NonZeroUsize;
+
 use icn_gossip::SignedEntry;
 
 use super::event::{Effect, Write};
+
+/// So many signatures are made where the write is encoded.
+const SIGNED_IN_PLACE: usize = 2;
 
 /// The effects of one turn ([`super::Replica::handle`] any number of times, then [`super::Replica::settle`]), cut.
 ///
@@ -60,6 +65,18 @@ impl Turn {
             Write::Entry { entry, .. } => Some(entry).filter(|entry| entry.is_promise()),
             Write::Vote { .. } | Write::HasPeers | Write::Offence { .. } => None,
         })
+    }
+
+    /// Divides the promises of several turns among threads. None is returned when there are so few that they are kept
+    /// where the write is encoded: to wake another thread would take as long.
+    #[must_use]
+    pub fn promises_in_parts(turns: &[Self], threads: NonZeroUsize) -> Vec<Vec<SignedEntry>> {
+        let entries: Vec<SignedEntry> = turns.iter().flat_map(Self::promises).cloned().collect();
+        if entries.len() <= SIGNED_IN_PLACE {
+            return Vec::new();
+        }
+        let size = entries.len().div_ceil(threads.get()).max(SIGNED_IN_PLACE);
+        entries.chunks(size).map(<[SignedEntry]>::to_vec).collect()
     }
 }
 
@@ -170,6 +187,20 @@ mod tests {
             assert_eq!(turn.promises().count(), 0);
         }
         assert_eq!((count(&root), count(&member)), (3, 1));
+    }
+
+    #[test]
+    fn many_promises_are_divided_and_few_are_not() {
+        let turns = turns([&counting(1), &counting(2)]);
+        let sizes = |turns: &[Turn], threads| {
+            let parts = Turn::promises_in_parts(turns, NonZeroUsize::new(threads).unwrap());
+            parts.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&turns[..1], 4), Vec::<usize>::new());
+        assert_eq!(sizes(&turns, 1), [4]);
+        assert_eq!(sizes(&turns, 2), [2, 2]);
+        // No thread is woken for a single signature.
+        assert_eq!(sizes(&turns, 4), [2, 2]);
     }
 
     fn raw(raw: icn_gossip::RawEntry) -> SignedEntry {

@@ -1,15 +1,16 @@
 //! Many witnesses, fewer than a third of them liars, in any order of events, with crashes: never two certificates at one
-//! place. The last tests plant one bug each and see it found.
+//! place, nor when one of them comes back from an old copy of its disk instead. The last tests plant one bug each and see it
+//! found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
-/// The pool: the first set are witnesses 0 to 3, the second one 3 to 6. Number 0 and number 6 lie.
 const POOL: usize = 7;
 const FIRST: std::ops::Range<usize> = 0..4;
-const SECOND: std::ops::Range<usize> = 3..7;
+/// In both sets.
+const COMMON: usize = 3;
 const AUTHORS: u8 = 6;
 const PLACES: u64 = 2;
 /// How many worlds run.
@@ -29,6 +30,15 @@ enum Bug {
     ForgetsHandover,
     /// Nobody waits for a handover.
     NoHandover,
+}
+
+/// What may be wrong with a witness: one of each set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Number 0 and number 6 lie; the second set are witnesses 3 to 6.
+    Lies,
+    /// Number 3 comes back from old copies of its disk, and is all of the second set: no other member could stop it.
+    Copies,
 }
 
 struct Random(u64);
@@ -63,6 +73,7 @@ struct Books<'a> {
     known: &'a Known,
     is_blind: bool,
     bug: Bug,
+    fault: Fault,
 }
 
 impl Books<'_> {
@@ -80,7 +91,7 @@ impl WitnessView for Books<'_> {
             Some(voters) => {
                 let before = Handover { members: members(FIRST), voters: voters.clone() };
                 let before = (self.bug != Bug::NoHandover).then_some(before);
-                WitnessSet { number: 2, members: members(SECOND), before }
+                WitnessSet { number: 2, members: members(self.fault.second()), before }
             }
         })
     }
@@ -109,16 +120,12 @@ fn did(n: usize) -> Did {
     Did::from_public_key([u8::try_from(n).unwrap() + 1; 32])
 }
 
-fn is_liar(n: usize) -> bool {
-    n == 0 || n == 6
-}
-
 fn is_forker(author: u8) -> bool {
     !author.is_multiple_of(3)
 }
 
 /// Chains of one or two branches; a steward names the second set.
-fn items() -> BTreeMap<Cid, Item> {
+fn items(fault: Fault) -> BTreeMap<Cid, Item> {
     let mut items = BTreeMap::new();
     for author in 0..AUTHORS {
         for branch in 0..if is_forker(author) { 2_u8 } else { 1 } {
@@ -133,7 +140,7 @@ fn items() -> BTreeMap<Cid, Item> {
         }
     }
     items.insert(naming(), {
-        let post = Post::new(vec![Act::Witnesses { number: 2, members: SECOND.map(did).collect() }]);
+        let post = Post::new(vec![Act::Witnesses { number: 2, members: fault.second().map(did).collect() }]);
         Item { author: Did::from_public_key([200; 32]), seq: 1, prev: None, post }
     });
     items
@@ -145,8 +152,11 @@ fn naming() -> Cid {
 
 struct Node {
     witness: Witness,
+    memory: Memory,
     disk: Vec<VoteRecord>,
     known: Known,
+    /// An old copy of the disk.
+    copy: (Vec<VoteRecord>, Known),
     /// With whom, from when, and what the other had when the session began.
     session: Option<(usize, Era, Known)>,
     effects: std::collections::VecDeque<WitnessEffect>,
@@ -155,6 +165,7 @@ struct Node {
 struct World {
     random: Random,
     bug: Bug,
+    fault: Fault,
     is_blind: bool,
     time: usize,
     items: BTreeMap<Cid, Item>,
@@ -162,19 +173,37 @@ struct World {
     votes: BTreeMap<(u64, Cid), BTreeSet<Did>>,
 }
 
+impl Fault {
+    fn is_liar(self, n: usize) -> bool {
+        self == Self::Lies && (n == 0 || n == 6)
+    }
+
+    fn second(self) -> std::ops::Range<usize> {
+        match self {
+            Self::Lies => COMMON..POOL,
+            Self::Copies => COMMON..COMMON + 1,
+        }
+    }
+}
+
 impl World {
-    fn new(seed: u64, bug: Bug, is_blind: bool) -> Self {
-        let node = |n| Node {
-            witness: Witness::new(did(90), did(n), Memory::Kept),
-            disk: vec![],
-            known: Known::default(),
-            session: None,
-            effects: Default::default(),
+    fn new(seed: u64, bug: Bug, fault: Fault, is_blind: bool) -> Self {
+        let node = |n| {
+            let memory = if fault == Fault::Copies && n == COMMON { Memory::Unsure } else { Memory::Kept };
+            Node {
+                witness: Witness::new(did(90), did(n), memory),
+                memory,
+                disk: vec![],
+                known: Known::default(),
+                copy: Default::default(),
+                session: None,
+                effects: Default::default(),
+            }
         };
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         random.below(2);
         let nodes = (0..POOL).map(node).collect();
-        Self { random, bug, is_blind, time: 0, items: items(), nodes, votes: BTreeMap::new() }
+        Self { random, bug, fault, is_blind, time: 0, items: items(fault), nodes, votes: BTreeMap::new() }
     }
 
     fn step(&mut self) {
@@ -203,13 +232,13 @@ impl World {
             0 if !self.is_blind && self.time > STEPS / 3 => naming(),
             _ => Cid::of_dag_cbor(&[author, branch, seq as u8]),
         };
-        let Self { nodes, items, is_blind, bug, .. } = self;
+        let Self { nodes, items, is_blind, bug, fault, .. } = self;
         let (Node { witness, known, effects, .. }, item) = (&mut nodes[n], &items[&id]);
         if item.prev.is_some_and(|prev| !known.entries.contains(&prev)) {
             return;
         }
         known.entries.insert(id);
-        let view = Books { items, known, is_blind: *is_blind, bug: *bug };
+        let view = Books { items, known, is_blind: *is_blind, bug: *bug, fault: *fault };
         let Item { author, seq, prev, ref post } = *item;
         let candidate = Candidate { id, author, seq, prev, post };
         if let Ok(more) = witness.consider(NOW, &candidate, &view) {
@@ -237,7 +266,14 @@ impl World {
         let node = &mut self.nodes[n];
         node.effects.clear();
         node.session = None;
-        node.witness = Witness::new(did(90), did(n), Memory::Kept);
+        if node.memory == Memory::Unsure {
+            match self.random.below(3) {
+                0 => node.copy = (node.disk.clone(), node.known.clone()),
+                1 => (node.disk, node.known) = node.copy.clone(),
+                _ => {}
+            }
+        }
+        node.witness = Witness::new(did(90), did(n), node.memory);
         for record in &node.disk {
             match self.bug {
                 Bug::LosesVotes => {}
@@ -253,9 +289,9 @@ impl World {
 
     /// Begins a session, or ends the one that is open.
     fn sync(&mut self, n: usize) {
-        let Self { nodes, items, is_blind, bug, .. } = self;
+        let Self { nodes, items, is_blind, bug, fault, .. } = self;
         let Node { witness, known, session, .. } = &mut nodes[n];
-        let view = Books { items, known, is_blind: *is_blind, bug: *bug };
+        let view = Books { items, known, is_blind: *is_blind, bug: *bug, fault: *fault };
         let is_waiting = matches!(witness.standing(&view), Standing::Abstaining { .. });
         // Without a reason to, nodes rarely meet: forks stay unknown for longer.
         if session.is_none() && !is_waiting && self.random.below(16) > 0 {
@@ -264,22 +300,22 @@ impl World {
         let among = if self.random.below(4) == 0 { POOL } else { FIRST.end };
         let other = self.random.below(among);
         let theirs = self.nodes[n].session.is_none().then(|| self.nodes[other].known.clone());
-        let Self { nodes, items, is_blind, bug, .. } = self;
+        let Self { nodes, items, is_blind, bug, fault, .. } = self;
         let Node { witness, known, session, .. } = &mut nodes[n];
         let Some((with, began, theirs)) = session.take() else {
-            let view = Books { items, known, is_blind: *is_blind, bug: *bug };
+            let view = Books { items, known, is_blind: *is_blind, bug: *bug, fault: *fault };
             *session = Some((other, witness.sync_began(&view), theirs.unwrap_or_default()));
             return;
         };
         // A liar ends the session well and keeps everything back.
-        if !is_liar(with) && *bug != Bug::MergesNothing {
+        if !self.fault.is_liar(with) && *bug != Bug::MergesNothing {
             known.entries.extend(theirs.entries);
         }
         witness.merged(did(with), began);
     }
 
     fn lie(&mut self, n: usize) {
-        if is_liar(n) {
+        if self.fault.is_liar(n) {
             for id in self.items.keys() {
                 for set in [1, 2] {
                     self.votes.entry((set, *id)).or_default().insert(did(n));
@@ -290,7 +326,7 @@ impl World {
 
     /// Hears of certificates: with luck at once, or never. Those of the first set alone hear of the second one late.
     fn learn(&mut self, n: usize) {
-        if self.is_blind || (n < SECOND.start && self.random.below(16) > 0) {
+        if self.is_blind || (n < COMMON && self.random.below(16) > 0) {
             return;
         }
         if self.nodes[n].known.second_works || self.random.below(4) > 0 {
@@ -302,15 +338,15 @@ impl World {
             known.second_set = Some(self.votes[&(1, naming())].iter().copied().collect());
             known.entries.insert(naming());
         }
-        known.second_works |= certified.iter().any(|(set, _)| *set == 2);
+        // A set of one that works has nobody whom it could ask: those worlds are about asking the voters.
+        known.second_works |= self.fault == Fault::Lies && certified.iter().any(|(set, _)| *set == 2);
     }
 
     /// What anybody who collects all votes can make.
     fn certified(&self) -> Vec<(u64, Cid)> {
         let is_quorum = |(set, by): (u64, &BTreeSet<Did>)| {
-            let members = if set == 1 { FIRST } else { SECOND };
-            by.len() >= quorum(4)
-                && by.iter().filter(|by| members.clone().any(|n| did(n) == **by)).count() >= quorum(4)
+            let members = if set == 1 { FIRST } else { self.fault.second() };
+            by.iter().filter(|by| members.clone().any(|n| did(n) == **by)).count() >= quorum(members.len())
         };
         self.votes.iter().filter(|((set, _), by)| is_quorum((*set, by))).map(|(key, _)| *key).collect()
     }
@@ -325,10 +361,10 @@ impl World {
 }
 
 /// Returns how many certificates each set made, or the seed of the first split.
-fn run(bug: Bug, is_blind: bool, seeds: std::ops::Range<u64>) -> Result<[usize; 2], u64> {
+fn run(bug: Bug, fault: Fault, is_blind: bool, seeds: std::ops::Range<u64>) -> Result<[usize; 2], u64> {
     let mut made = [0; 2];
     for seed in seeds {
-        let mut world = World::new(seed, bug, is_blind);
+        let mut world = World::new(seed, bug, fault, is_blind);
         (0..STEPS).for_each(|_| world.step());
         if world.is_split() {
             return Err(seed);
@@ -340,20 +376,29 @@ fn run(bug: Bug, is_blind: bool, seeds: std::ops::Range<u64>) -> Result<[usize; 
 
 #[test]
 fn no_place_has_two_certificates_whatever_liars_crashes_and_sets_do() {
-    let made = run(Bug::None, false, 0..SEEDS).unwrap();
+    let made = run(Bug::None, Fault::Lies, false, 0..SEEDS).unwrap();
     let seeds = SEEDS as usize;
     assert!(made[0] > seeds && made[1] > seeds / 8, "the world is too quiet: {made:?}");
 }
 
 #[test]
+fn nor_has_it_when_one_of_both_sets_comes_back_from_old_copies() {
+    let made = run(Bug::None, Fault::Copies, false, 0..4 * SEEDS).unwrap();
+    let seeds = SEEDS as usize;
+    assert!(made[0] > seeds && made[1] > seeds / 2, "the world is too quiet: {made:?}");
+    // Without the wait for those that handed over, it would.
+    assert!(run(Bug::NoHandover, Fault::Copies, false, 0..500).is_err());
+}
+
+#[test]
 fn within_one_set_the_records_alone_prevent_it() {
     // Blind books never see a fork. The set does not change then: what was voted for in the old one only the books know.
-    let made = run(Bug::None, true, 0..SEEDS).unwrap();
+    let made = run(Bug::None, Fault::Lies, true, 0..SEEDS).unwrap();
     assert!(made[0] > SEEDS as usize && made[1] == 0, "the world is too quiet: {made:?}");
 }
 
 fn is_found(bug: Bug, is_blind: bool) {
-    assert!(run(bug, is_blind, 0..500).is_err(), "{bug:?}");
+    assert!(run(bug, Fault::Lies, is_blind, 0..500).is_err(), "{bug:?}");
 }
 
 #[test]

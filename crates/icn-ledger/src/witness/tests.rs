@@ -275,11 +275,41 @@ fn a_member_of_both_sets_counts_itself_once_it_has_handed_over() {
             assert!(witness.is_voting(&new), "{memory:?} {is_restarted}");
         }
     }
-    // A copy from before the handover says nothing of the votes until then.
-    let mut old = witness(Memory::Kept);
-    let era = old.sync_began(&new);
-    (2..=3).for_each(|n| old.merged(did(n), era));
-    assert!(!old.is_voting(&new));
+}
+
+#[test]
+fn a_voter_that_forgot_its_handover_asks_all_the_other_voters() {
+    let new = |voters: &[u8]| Books {
+        set: Some(set(2, &[1, 2, 3], Some((&[1, 2, 3, 4], voters)))),
+        has_certified: false,
+        ..books()
+    };
+    // A copy of its disk from before the handover: it cannot count itself, and of three voters two others remain.
+    for (voters, needed) in [(&[1, 2, 3][..], 2_u8), (&[1, 2, 3, 4], 3)] {
+        let books = new(voters);
+        let mut old = witness(Memory::Unsure);
+        let era = old.sync_began(&books);
+        for n in 2..2 + needed {
+            assert!(!old.is_voting(&books), "{voters:?} {n}");
+            old.merged(did(n), era);
+        }
+        assert!(old.is_voting(&books), "{voters:?}");
+    }
+    // Whoever did not vote for the change needs as many as everybody.
+    let books = new(&[2, 3, 4]);
+    let mut other = witness(Memory::Unsure);
+    let era = other.sync_began(&books);
+    (2..=3).for_each(|n| other.merged(did(n), era));
+    assert_eq!(other.standing(&books), Standing::Abstaining { merged: 2, needed: 3 });
+    // A set of which nobody may lie still has a voter to ask.
+    let books =
+        Books { set: Some(set(2, &[1, 7], Some((&[1, 2], &[1, 2])))), has_certified: false, ..self::books() };
+    let mut one = witness(Memory::Unsure);
+    let era = one.sync_began(&books);
+    one.merged(did(7), era);
+    assert_eq!(one.standing(&books), Standing::Abstaining { merged: 0, needed: 1 });
+    one.merged(did(2), era);
+    assert!(one.is_voting(&books));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! came while the last ones were signed.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,8 +25,6 @@ use crate::core::{Node, lock};
 /// How many turns may wait to be signed, and as many to be durable. Full, as when the disk is: the loop waits, and
 /// whoever brings events waits for the loop.
 pub(super) const TURNS_MAX: usize = 64;
-/// So few signatures are made where the write is encoded: to wake another thread would take as long.
-const SIGNED_IN_PLACE: usize = 2;
 
 type Durable = Pin<Box<dyn Future<Output = Step> + Send>>;
 type Signing = Pin<Box<dyn Future<Output = Vec<Turn>> + Send>>;
@@ -44,7 +43,7 @@ pub(super) struct Writing {
     /// How many entries are on the disk: the loop lets the replica forget them.
     durable: AtomicU32,
     publisher: mpsc::UnboundedSender<LiveMessage>,
-    threads: usize,
+    threads: NonZeroUsize,
 }
 
 impl Writing {
@@ -52,7 +51,7 @@ impl Writing {
     pub(super) fn new(node: Arc<Node>, space: Arc<Space>) -> Self {
         let (publisher, messages) = mpsc::unbounded_channel();
         tokio::spawn(publish(Arc::clone(&node), space.topic.clone(), messages));
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self { node, space, durable: AtomicU32::new(0), publisher, threads }
     }
 
@@ -73,11 +72,11 @@ impl Writing {
                 }
                 count = turns.recv_many(&mut taken, TURNS_MAX), if has_room => {
                     is_open = count > 0;
-                    let promised: usize = taken.iter().map(|turn| turn.promises().count()).sum();
-                    if promised > SIGNED_IN_PLACE {
-                        signing.push_back(Box::pin(sign(taken, promised, self.threads)));
-                    } else {
+                    let promised = Turn::promises_in_parts(&taken, self.threads);
+                    if promised.is_empty() {
                         taken.into_iter().for_each(|turn| self.write(turn, &mut durable));
+                    } else {
+                        signing.push_back(Box::pin(sign(taken, promised)));
                     }
                 }
                 else => return,
@@ -166,15 +165,11 @@ impl Writing {
     }
 }
 
-/// Makes the signatures that turns have promised.
-async fn sign(turns: Vec<Turn>, promised: usize, threads: usize) -> Vec<Turn> {
-    let entries: Vec<SignedEntry> = turns.iter().flat_map(Turn::promises).cloned().collect();
-    let part = promised.div_ceil(threads).max(SIGNED_IN_PLACE);
-    let sign = |part: &[SignedEntry]| {
-        let part = part.to_vec();
-        tokio::spawn(async move { part.iter().for_each(SignedEntry::keep_promise) })
-    };
-    let parts: Vec<_> = entries.chunks(part).map(sign).collect();
+/// Makes the signatures that turns have promised, each part on a thread of its own.
+async fn sign(turns: Vec<Turn>, promised: Vec<Vec<SignedEntry>>) -> Vec<Turn> {
+    let sign =
+        |part: Vec<SignedEntry>| tokio::spawn(async move { part.iter().for_each(SignedEntry::keep_promise) });
+    let parts: Vec<_> = promised.into_iter().map(sign).collect();
     for part in parts {
         // What a thread that panicked has left is made where the write is encoded.
         drop(part.await);
@@ -259,11 +254,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn turns_come_out_signed_and_in_order() {
-        for threads in [1, 2, 3, 64] {
+        for threads in [1, 2, 3, 64].map(|threads| NonZeroUsize::new(threads).unwrap()) {
             let turns = vec![turn(0, 1), turn(1, 0), turn(1, 40), turn(41, 3)];
-            let promised = turns.iter().map(|turn| turn.promises().count()).sum();
-            assert_eq!(promised, 44);
-            let signed = sign(turns, promised, threads).await;
+            let promised = Turn::promises_in_parts(&turns, threads);
+            assert_eq!(promised.iter().map(Vec::len).sum::<usize>(), 44);
+            let signed = sign(turns, promised).await;
             assert!(signed.iter().all(|turn| turn.promises().count() == 0), "{threads} threads");
             let entries: Vec<_> = signed.iter().map(Turn::entries).collect();
             assert_eq!(entries, [Some(1), None, Some(41), Some(44)]);

@@ -1,6 +1,7 @@
 //! What a turn leads to, beside the loop, as in `icn-node`: signatures on all processors, the write, what stands behind it.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,8 +17,6 @@ use super::Shell;
 
 /// How many turns wait, as in `icn-node`.
 pub(super) const TURNS_MAX: usize = 64;
-/// So few signatures are made where the write is encoded, as in `icn-node`.
-const SIGNED_IN_PLACE: usize = 2;
 
 type Durable = Pin<Box<dyn Future<Output = Result<Step, StoreError>> + Send>>;
 type Signing = Pin<Box<dyn Future<Output = Vec<Turn>> + Send>>;
@@ -30,7 +29,7 @@ struct Step {
 
 /// Runs until the loop has ended and everything that it asked for is done.
 pub(super) async fn run(shell: Arc<Shell>, mut turns: mpsc::Receiver<Turn>) -> Result<(), StoreError> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut durable = FuturesOrdered::new();
     let mut signing = FuturesOrdered::<Signing>::new();
     let mut is_open = true;
@@ -47,13 +46,13 @@ pub(super) async fn run(shell: Arc<Shell>, mut turns: mpsc::Receiver<Turn>) -> R
             }
             count = turns.recv_many(&mut taken, TURNS_MAX), if has_room => {
                 is_open = count > 0;
-                let promised: usize = taken.iter().map(|turn| turn.promises().count()).sum();
-                if promised > SIGNED_IN_PLACE {
-                    signing.push_back(Box::pin(sign(taken, promised, threads)));
-                } else {
+                let promised = Turn::promises_in_parts(&taken, threads);
+                if promised.is_empty() {
                     for turn in taken {
                         shell.write(turn, &mut durable)?;
                     }
+                } else {
+                    signing.push_back(Box::pin(sign(taken, promised)));
                 }
             }
             else => return Ok(()),
@@ -61,15 +60,11 @@ pub(super) async fn run(shell: Arc<Shell>, mut turns: mpsc::Receiver<Turn>) -> R
     }
 }
 
-/// Makes the signatures that turns have promised.
-async fn sign(turns: Vec<Turn>, promised: usize, threads: usize) -> Vec<Turn> {
-    let entries: Vec<SignedEntry> = turns.iter().flat_map(Turn::promises).cloned().collect();
-    let part = promised.div_ceil(threads).max(SIGNED_IN_PLACE);
-    let sign = |part: &[SignedEntry]| {
-        let part = part.to_vec();
-        tokio::spawn(async move { part.iter().for_each(SignedEntry::keep_promise) })
-    };
-    let parts: Vec<_> = entries.chunks(part).map(sign).collect();
+/// Makes the signatures that turns have promised, each part on a thread of its own.
+async fn sign(turns: Vec<Turn>, promised: Vec<Vec<SignedEntry>>) -> Vec<Turn> {
+    let sign =
+        |part: Vec<SignedEntry>| tokio::spawn(async move { part.iter().for_each(SignedEntry::keep_promise) });
+    let parts: Vec<_> = promised.into_iter().map(sign).collect();
     for part in parts {
         drop(part.await);
     }
