@@ -32,7 +32,9 @@ mod direct;
 mod events;
 mod mute;
 mod offences;
+mod places;
 mod redial;
+mod score;
 mod topology;
 
 use blame::Blame;
@@ -40,6 +42,7 @@ use dht::{Checked, Query};
 use dial::Dials;
 use mute::Muted;
 use offences::Offences;
+use places::Places;
 use topology::{PLACE_INTERVAL, TELL_INTERVAL};
 
 /// How often peers are dialled again and messages that wait are tried again.
@@ -82,6 +85,7 @@ pub(crate) struct Driver {
     blame: Blame,
     offences: Offences,
     muted: Muted,
+    places: Places,
     /// When all peers are placed anew, and when they are told the topology.
     place_at: Instant,
     tell_at: Instant,
@@ -127,6 +131,7 @@ impl Driver {
             blame: Blame::default(),
             offences: Offences::default(),
             muted: Muted::default(),
+            places: Places::default(),
             place_at: Instant::now() + PLACE_INTERVAL,
             tell_at: Instant::now() + TELL_INTERVAL,
             _acceptors: acceptors,
@@ -216,6 +221,7 @@ impl Driver {
         self.redial(now);
         self.pardon();
         self.unmute(now);
+        self.divide_places();
         if now >= self.place_at {
             self.place_at = now + PLACE_INTERVAL;
             self.shared.place_all();

@@ -19,7 +19,8 @@ mod streams;
 use bucket::Bucket;
 pub(crate) use peer::Kind;
 use peer::{Current, PeerLimits, Rates};
-use share::{GroupKey, Groups};
+pub(crate) use share::GroupKey;
+use share::Groups;
 pub use share::{Share, ShareId, ShareLimits};
 pub(crate) use streams::StreamPermit;
 
@@ -210,6 +211,11 @@ impl Limits {
     /// Returns how many streams a peer may hold open at once.
     pub(crate) fn streams_max(&self, peer: PeerId) -> u32 {
         self.of(peer).streams.max()
+    }
+
+    /// Returns the group with which a peer shares what it gets.
+    pub(crate) fn group_of(&self, peer: PeerId) -> Option<GroupKey> {
+        self.of(peer).current().group.map(|group| group.key)
     }
 
     /// Returns what the class of a peer is called in metrics.

@@ -68,7 +68,7 @@ impl Driver {
     pub(super) fn on_report(&mut self, peer: PeerId, misbehaviour: Misbehaviour) {
         let now = Instant::now();
         let score = self.blame.lower(peer, misbehaviour, now);
-        self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
+        self.score(&peer);
         if score <= BAN_AT {
             let wall = (self.shared.clock)();
             self.shared.doors.ban(peer, wall.plus(BAN_TIME), wall);

@@ -13,8 +13,6 @@ use super::Driver;
 
 /// For how long.
 const MUTE_TIME: Duration = Duration::from_secs(10);
-/// The application's score of such a peer, far below the graylist threshold.
-const MUTED_SCORE: f64 = -1_000.0;
 /// Peers that are muted at once. Full: a further one is heard as before.
 const MUTED_MAX: usize = 4_096;
 
@@ -32,6 +30,11 @@ impl Muted {
         has_room
     }
 
+    /// Tells whether a peer is muted.
+    pub(super) fn holds(&self, peer: &PeerId) -> bool {
+        self.0.contains_key(peer)
+    }
+
     /// Takes out those whose time is over.
     fn due(&mut self, now: Instant) -> Vec<PeerId> {
         let due: Vec<PeerId> =
@@ -47,15 +50,14 @@ impl Driver {
     /// Hears no gossip of a peer for a while.
     pub(super) fn mute(&mut self, peer: PeerId) {
         if self.muted.note(peer, Instant::now()) {
-            self.swarm.behaviour_mut().gossip.set_application_score(&peer, MUTED_SCORE);
+            self.score(&peer);
         }
     }
 
     /// Hears those again whose time is over.
     pub(super) fn unmute(&mut self, now: Instant) {
         for peer in self.muted.due(now) {
-            let score = self.blame.score(&peer);
-            self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
+            self.score(&peer);
         }
     }
 }

@@ -45,8 +45,8 @@ impl From<Did> for ShareId {
 }
 
 /// Whom a group consists of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum GroupKey {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum GroupKey {
     Named(ShareId),
     Address(AddressGroup),
     /// Strangers whose address says nothing, and groups beyond [`GROUPS_MAX`].
@@ -55,6 +55,7 @@ pub(super) enum GroupKey {
 
 /// The limiters of one group.
 pub(super) struct Group {
+    pub(super) key: GroupKey,
     rates: RwLock<(ShareLimits, Arc<GroupRates>)>,
     pub(super) streams: Arc<Streams>,
 }
@@ -68,7 +69,7 @@ pub(super) struct GroupRates {
 }
 
 impl Group {
-    fn new(limits: ShareLimits, bitswap_kib_per_second: u32) -> Self {
+    fn new(key: GroupKey, limits: ShareLimits, bitswap_kib_per_second: u32) -> Self {
         let rate = |burst| Bucket::new(limits.messages_per_second, burst);
         let rates = GroupRates {
             direct: rate(limits.burst),
@@ -77,6 +78,7 @@ impl Group {
             bitswap: Bucket::new(bitswap_kib_per_second, bitswap_kib_per_second.max(4_096)).into(),
         };
         Self {
+            key,
             rates: RwLock::new((limits, Arc::new(rates))),
             streams: Arc::new(Streams::new(limits.streams_max)),
         }
@@ -129,7 +131,7 @@ impl Groups {
             self.0.retain(|_, group| Arc::strong_count(group) > 1);
         }
         let key = if self.0.len() >= GROUPS_MAX { GroupKey::Rest } else { key };
-        Arc::clone(self.0.entry(key).or_insert_with(|| Arc::new(Group::new(limits, bitswap_kib))))
+        Arc::clone(self.0.entry(key).or_insert_with(|| Arc::new(Group::new(key, limits, bitswap_kib))))
     }
 
     #[cfg(test)]
