@@ -5,6 +5,7 @@
 //! program beside this library holds the sections, each of which measures one part of ICN.
 
 pub mod client;
+pub mod cores;
 pub mod crowd;
 pub mod hop;
 pub mod limits;

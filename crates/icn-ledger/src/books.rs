@@ -99,8 +99,10 @@ pub struct Books {
     considered: Option<(Item, Draft, Arc<View>)>,
     len: u32,
     is_stale: bool,
-    /// Rises when words, members or stewards change; not the same on other nodes.
+    /// Rises when trust, members or stewards change; not the same on other nodes.
     generation: u64,
+    /// The same for what came of jobs.
+    ratings_generation: u64,
 }
 
 impl Books {
@@ -116,6 +118,7 @@ impl Books {
             len: 0,
             is_stale: false,
             generation: 0,
+            ratings_generation: 0,
         }
     }
 
@@ -166,7 +169,9 @@ impl Books {
         }
         let mut outcome = self.outcome(&draft);
         let is_sensitive = self.is_sensitive(item, &draft);
-        self.generation += u64::from(!draft.words.is_empty() || !draft.events.is_empty());
+        let (ratings, trust): (Vec<_>, Vec<_>) = draft.words.iter().partition(|word| word.is_rating());
+        self.generation += u64::from(!trust.is_empty() || !draft.events.is_empty());
+        self.ratings_generation += u64::from(!ratings.is_empty());
         self.state.commit(item, draft, &view, &self.facts, Mode::Live);
         if is_sensitive {
             self.state.sensitive.insert(item.idx);
@@ -231,6 +236,7 @@ impl Books {
         }
         self.facts = facts;
         self.generation += 1;
+        self.ratings_generation += 1;
         self.state.settle_base();
         self.settle_moves();
         self.len = number(items.len());

@@ -92,6 +92,99 @@ async fn lower_limits_bite_at_once_and_no_change_is_a_gift() {
     .await;
 }
 
+/// Messages, and from whom they came.
+type Heard = Arc<Mutex<Vec<(PeerId, Bytes)>>>;
+
+/// Notes what a node hears.
+fn listen(node: Node) -> (Handle, Heard) {
+    let (Node { net, mut events, .. }, heard) = (node, Heard::default());
+    let notes = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            if let Event::Gossip { from, data, verdict, .. } = event {
+                notes.lock().unwrap().push((from, data));
+                verdict.send(Verdict::Ignore);
+            }
+        }
+    });
+    (net, heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_messages_go_to_a_few_of_a_crowd_and_to_everybody_else() {
+    within(60, async {
+        let mut node = Node::start(|_| {}).await;
+        let (mut crowd, mut others) = (Vec::new(), Vec::new());
+        for n in 0..15 {
+            let peer = Node::start(|_| {}).await;
+            node.net.set_constraints(peer.id(), &limits(100, 100), share(1, 1).filter(|_| n < 12));
+            peer.net.dial(node.address()).await.unwrap();
+            node.subscribed(peer.id()).await;
+            if n < 12 { crowd.push(listen(peer)) } else { others.push(listen(peer)) }
+        }
+        let net = node.net.clone();
+        let waits = async |peer: PeerId| net.score(peer).await.is_some_and(|score| score < -100.0);
+        let waiting = async || {
+            let all = join_all(crowd.iter().map(|(net, _)| waits(net.peer_id()))).await;
+            all.into_iter().filter(|waits| *waits).count()
+        };
+        until(async || waiting().await == 8).await;
+        for n in 0..10u8 {
+            node.net.publish(TOPIC, Bytes::from(vec![n])).await.unwrap();
+        }
+        let count = |heard: &Mutex<Vec<_>>| heard.lock().unwrap().len();
+        until(async || others.iter().all(|(_, heard)| count(heard) == 10)).await;
+        until(async || crowd.iter().filter(|(_, heard)| count(heard) == 10).count() == 4).await;
+        assert_eq!(crowd.iter().filter(|(_, heard)| count(heard) == 0).count(), 8);
+        // What those without a place say is heard all the same, and a word for one of them gives it all.
+        let (lifted, heard) = crowd.iter().find(|(_, heard)| count(heard) == 0).unwrap();
+        lifted.publish(TOPIC, Bytes::from_static(b"from the crowd")).await.unwrap();
+        node.next(|event| {
+            matches!(event, Event::Gossip { data, .. } if data == "from the crowd").then_some(())
+        })
+        .await;
+        node.net.set_constraints(lifted.peer_id(), &limits(100, 100), None);
+        until(async || !waits(lifted.peer_id()).await).await;
+        node.net.publish(TOPIC, Bytes::from_static(b"to all")).await.unwrap();
+        until(async || heard.lock().unwrap().iter().any(|(_, data)| data == "to all")).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hands_on_too_much_silences_nobody() {
+    within(60, async {
+        let node = Node::start(|_| {}).await;
+        let address = node.address();
+        let (mut crowd, mut honest) = (Node::start(|_| {}).await, Node::start(|_| {}).await);
+        node.net.set_constraints(crowd.id(), &limits(1, 5), share(1, 5));
+        for peer in [&mut crowd, &mut honest] {
+            peer.net.dial(address.clone()).await.unwrap();
+            peer.subscribed(node.id()).await;
+        }
+        let (net, heard) = listen(node);
+        let words: Vec<Bytes> = (0..200u8).map(|n| Bytes::from(vec![n; 3])).collect();
+        // It says first what somebody else is about to say.
+        for word in &words {
+            crowd.net.publish(TOPIC, word.clone()).await.unwrap();
+        }
+        until(async || net.score(crowd.id()).await.is_some_and(|score| score < -900.0)).await;
+        for word in &words {
+            honest.net.publish(TOPIC, word.clone()).await.unwrap();
+        }
+        let all = || heard.lock().unwrap().clone();
+        until(async || all().len() >= words.len()).await;
+        let said: std::collections::BTreeSet<Bytes> = all().into_iter().map(|(_, word)| word).collect();
+        assert_eq!((said.len(), all().len()), (words.len(), words.len()), "each once");
+        assert!(all().iter().any(|(from, _)| *from == honest.id()), "not all by way of the crowd");
+        // After a while it is heard again.
+        until(async || net.score(crowd.id()).await.is_some_and(|score| score > -200.0)).await;
+        crowd.net.publish(TOPIC, Bytes::from_static(b"again")).await.unwrap();
+        until(async || all().iter().any(|(_, word)| word == "again")).await;
+    })
+    .await;
+}
+
 /// Floods a server from many peers until told to stop; returns how many requests got through.
 async fn flood(crowd: Vec<Handle>, to: PeerId, stop: Arc<AtomicBool>) -> usize {
     let passed = Arc::new(AtomicUsize::new(0));

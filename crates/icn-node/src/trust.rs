@@ -4,10 +4,11 @@
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
 mod peers;
+mod record;
 mod selftest;
 mod web;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use icn_trust::{
 use icn_types::{Constraints, Did, Timestamp, TopicAccess, TrustContext};
 use tokio::sync::Notify;
 
+pub(crate) use self::record::Record;
 pub(crate) use self::web::Web;
 use crate::config::{RateLimitingConfig, TrustConfig, TrustLimits};
 use crate::core::{Happening, Node, lock};
@@ -37,10 +39,20 @@ pub(crate) struct Oracle {
     config: TrustConfig,
     standing: Mutex<Standing>,
     webs: Mutex<BTreeMap<Did, Arc<Web>>>,
+    records: Mutex<BTreeMap<Did, Arc<Record>>>,
     peers: Mutex<peers::Told>,
     /// Whether somebody came or went, or did something, since limits were computed last.
     is_stirred: AtomicBool,
     wake: Notify,
+}
+
+/// What of the books has changed since it was read last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed {
+    /// Who trusts whom, who is a member or a steward.
+    trust: bool,
+    /// What came of jobs.
+    records: bool,
 }
 
 /// Where somebody stands with this node.
@@ -77,6 +89,7 @@ impl Oracle {
             config,
             standing: Mutex::new(Standing::new(StandingSettings::default())),
             webs: Mutex::default(),
+            records: Mutex::default(),
             peers: Mutex::default(),
             is_stirred: AtomicBool::new(true),
             wake: Notify::new(),
@@ -128,6 +141,11 @@ impl Oracle {
     /// Returns what the books of a space say, as they were read last.
     pub(crate) fn web(&self, space: &Did) -> Option<Arc<Web>> {
         lock(&self.webs).get(space).cloned()
+    }
+
+    /// Returns how executors of a space did their jobs, as it was read last.
+    pub(crate) fn record_of(&self, space: &Did) -> Option<Arc<Record>> {
+        lock(&self.records).get(space).cloned()
     }
 
     /// Returns what the books of all spaces say. Nothing is held while it is read: a score may take milliseconds.
@@ -186,27 +204,34 @@ impl Oracle {
         lock(&self.webs).values().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
     }
 
-    /// Reads the books of every space that has changed. Tells whether any had.
-    fn read(&self, node: &Node, now: Timestamp) -> bool {
+    /// Reads the books of every space that has changed.
+    fn read(&self, node: &Node, now: Timestamp) -> Changed {
         let spaces = node.spaces.all();
-        let mut is_new = false;
+        let mut changed = Changed::default();
         for space in &spaces {
-            let known = self.web(&space.root);
-            let generation = space.replica().books().generation();
-            if known.is_some_and(|web| web.generation == generation && now < web.until) {
+            let (web, record) = (self.web(&space.root), self.record_of(&space.root));
+            let replica = space.replica();
+            let books = replica.books();
+            let web = web.filter(|web| web.generation == books.generation() && now < web.until);
+            let record = record.filter(|record| record.generation == books.ratings_generation());
+            if web.is_some() && record.is_some() {
                 continue;
             }
-            let web = {
-                let replica = space.replica();
-                Web::read(replica.books(), &node.spaces.identities.dids(), now, self)
-            };
-            lock(&self.webs).insert(space.root, Arc::new(web));
-            is_new = true;
+            changed.trust |= web.is_none();
+            changed.records = true;
+            let web =
+                web.unwrap_or_else(|| Arc::new(Web::read(books, &node.spaces.identities.dids(), now, self)));
+            let record = Record::read(books, &web, &self.reputation);
+            drop(replica);
+            lock(&self.webs).insert(space.root, web);
+            lock(&self.records).insert(space.root, Arc::new(record));
         }
+        let is_left = |root: &Did| spaces.iter().any(|space| space.root == *root);
         let mut webs = lock(&self.webs);
-        let before = webs.len();
-        webs.retain(|root, _| spaces.iter().any(|space| space.root == *root));
-        is_new || webs.len() < before
+        changed.trust |= webs.keys().any(|root| !is_left(root));
+        webs.retain(|root, _| is_left(root));
+        lock(&self.records).retain(|root, _| is_left(root));
+        changed
     }
 
     /// What the machines of jobs have to know of everybody.
@@ -215,14 +240,15 @@ impl Oracle {
             return Regards { round_trips, ..Regards::default() };
         }
         let webs = self.webs();
-        let mut members = BTreeMap::new();
-        for did in webs.iter().flat_map(|web| web.known()) {
-            members.entry(did).or_insert_with(|| Regard {
-                trust_ppm: score_in(&webs, TrustContext::Compute, &did),
-                reputation_ppm: webs.iter().map(|web| web.reputation_ppm(&did)).max().unwrap_or(0),
-                constraints: self.verdict(now, &did).constraints,
-            });
-        }
+        let records: Vec<Arc<Record>> = lock(&self.records).values().cloned().collect();
+        let mut known: BTreeSet<Did> = webs.iter().flat_map(|web| web.known()).collect();
+        known.extend(records.iter().flat_map(|record| record.reputations()).map(|(did, _)| *did));
+        let regard = |did: &Did| Regard {
+            trust_ppm: score_in(&webs, TrustContext::Compute, did),
+            reputation_ppm: records.iter().map(|record| record.reputation_ppm(did)).max().unwrap_or(0),
+            constraints: self.verdict(now, did).constraints,
+        };
+        let members = known.into_iter().map(|did| (did, regard(&did))).collect();
         Regards {
             trust_min_ppm: Some(self.config.min_execute),
             strangers: self.policy.access(TrustClass::Isolated, Action::None).constraints(),
@@ -256,14 +282,18 @@ fn policy_of(rates: &RateLimitingConfig) -> Policy {
 
 /// Keeps limits true until the node ends.
 pub(crate) async fn run(node: Arc<Node>) {
+    let mut round_trips = BTreeMap::new();
     loop {
         let now = node.clock.now().at;
         let oracle = &node.trust;
         let is_stirred = oracle.is_stirred.swap(false, Ordering::AcqRel);
         let begun = Instant::now();
-        if oracle.read(&node, now) || is_stirred {
-            let round_trips = peers::tell(&node, now).await;
-            let regards = Arc::new(oracle.regards(now, round_trips));
+        let changed = oracle.read(&node, now);
+        if changed.trust || is_stirred {
+            round_trips = peers::tell(&node, now).await;
+        }
+        if changed.trust || changed.records || is_stirred {
+            let regards = Arc::new(oracle.regards(now, round_trips.clone()));
             node.happen(Happening::Regards(regards)).await;
         }
         // Reading a large web takes at most a tenth of one processor, however often it changes.

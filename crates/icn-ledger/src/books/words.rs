@@ -94,6 +94,12 @@ pub struct RatingView {
     pub at: Timestamp,
 }
 
+impl Word {
+    pub(super) const fn is_rating(&self) -> bool {
+        matches!(self, Self::Rate { .. })
+    }
+}
+
 impl<'a> Judge<'a> {
     pub(super) fn word(&mut self, index: u32, act: &'a Act) -> Result<(), Reason> {
         self.check_fork()?;
@@ -246,9 +252,15 @@ impl Books {
         introducers
     }
 
-    /// Counts the turns that what members say of each other, or who is a member or steward, has taken on this node.
+    /// Counts the turns that who trusts whom, or who is a member or steward, has taken on this node.
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Counts the turns that [`Books::ratings`] has taken on this node.
+    #[must_use]
+    pub const fn ratings_generation(&self) -> u64 {
+        self.ratings_generation
     }
 }

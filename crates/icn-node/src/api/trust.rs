@@ -19,7 +19,7 @@ use icn_types::{
 use super::books::BooksFace;
 use super::books::words::Words;
 use crate::spaces::Space;
-use crate::trust::{Verdict, Web};
+use crate::trust::{Record, Verdict, Web};
 
 /// How many ratings of one executor are shown.
 const RATINGS_SHOWN: usize = 50;
@@ -101,14 +101,14 @@ impl Trust for TrustFace {
     ) -> Result<Page<Reputation>, Problem> {
         let space = self.0.find(space)?;
         let words = Words::of(space.replica().books());
-        let web = self.web(&space)?;
-        let mut all: Vec<_> = web.reputations().collect();
+        let record = self.record(&space)?;
+        let mut all: Vec<_> = record.reputations().collect();
         all.sort_by_key(|(did, found)| (std::cmp::Reverse(found.score_ppm), **did));
         let page = Page::cut(all.into_iter(), offset, limit);
         let items = page
             .items
             .iter()
-            .map(|(did, found)| reputation(&web, words.party(**did), found, Vec::new(), Vec::new()))
+            .map(|(did, found)| reputation(&record, words.party(**did), found, Vec::new(), Vec::new()))
             .collect();
         Ok(Page { items, total: page.total, has_more: page.has_more })
     }
@@ -140,8 +140,8 @@ impl Trust for TrustFace {
         let space = self.0.find(space)?;
         let words = Words::of(space.replica().books());
         let did = self.0.member(executor, &words)?;
-        let web = self.web(&space)?;
-        let Some(found) = web.reputation(&did) else {
+        let (web, record) = (self.web(&space)?, self.record(&space)?);
+        let Some(found) = record.reputation(&did) else {
             return Err(Problem::not_found(
                 "no-reputation",
                 format!("nobody has said yet what came of a job of {}", words.name(&did)),
@@ -163,15 +163,17 @@ impl Trust for TrustFace {
             })
             .collect();
         let sentences = reputation_sentences(&words, found);
-        Ok(reputation(&web, words.party(did), found, ratings, sentences))
+        Ok(reputation(&record, words.party(did), found, ratings, sentences))
     }
 }
 
 impl TrustFace {
     fn web(&self, space: &Space) -> Result<Arc<Web>, Problem> {
-        self.0.0.trust.web(&space.root).ok_or_else(|| {
-            Problem::new(503, "trust-unavailable", "the books of the space are still being read: try again")
-        })
+        self.0.0.trust.web(&space.root).ok_or_else(not_read)
+    }
+
+    fn record(&self, space: &Space) -> Result<Arc<Record>, Problem> {
+        self.0.0.trust.record_of(&space.root).ok_or_else(not_read)
     }
 
     /// Says what a score means.
@@ -338,14 +340,18 @@ fn allowance(words: &Words, web: &Web, did: &Did, verdict: &Verdict) -> Allowanc
     }
 }
 
+fn not_read() -> Problem {
+    Problem::new(503, "trust-unavailable", "the books of the space are still being read: try again")
+}
+
 fn reputation(
-    web: &Web,
+    record: &Record,
     executor: Party,
     found: &icn_trust::Reputation,
     ratings: Vec<Rating>,
     sentences: Vec<String>,
 ) -> Reputation {
-    let jobs = web.ratings.iter().filter(|rating| rating.executor == executor.did).count();
+    let jobs = record.results(&executor.did);
     Reputation {
         executor,
         score_ppm: found.score_ppm,

@@ -1,6 +1,6 @@
 //! Telling the network what each connected peer may do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use icn_net::{PeerId, PeerInfo, Share, ShareId, ShareLimits, Standing};
@@ -37,7 +37,8 @@ pub(super) async fn tell(node: &Node, now: Timestamp) -> BTreeMap<Did, icn_types
     let judged: Vec<(PeerId, Did, Verdict)> = peers.iter().filter_map(judge).collect();
     let groups = groups(node, &judged);
     let mut told = std::mem::take(&mut *lock(&oracle.peers));
-    told.retain(|peer, _| peers.iter().any(|known| known.peer_id == *peer));
+    let connected: BTreeSet<PeerId> = peers.iter().map(|peer| peer.peer_id).collect();
+    told.retain(|peer, _| connected.contains(peer));
     let is_on = oracle.is_on();
     for (peer, did, verdict) in judged {
         if let Action::Ban { until } = verdict.action {

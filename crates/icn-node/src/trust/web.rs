@@ -4,11 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use icn_ledger::Books;
-use icn_trust::{
-    Edge, GROUPS_PER_INTRODUCER, Group, Outcome, Paths, Rating, Reputation, Snapshot, Subtrees, TrustGraph,
-    reputation, shares,
-};
-use icn_types::{Did, JobOutcome, Timestamp, TrustContext};
+use icn_trust::{Edge, GROUPS_PER_INTRODUCER, Group, Paths, Snapshot, Subtrees, TrustGraph, shares};
+use icn_types::{Did, Timestamp, TrustContext};
 
 use super::Oracle;
 
@@ -29,14 +26,12 @@ pub(crate) struct Web {
     members: BTreeSet<Did>,
     /// Who let whom in.
     subtrees: Subtrees,
-    pub(crate) ratings: Vec<Rating>,
     /// Who signed two entries at one place, and was not forgiven by a steward.
     forked: BTreeSet<Did>,
     /// The share of one flow of trust in money from the stewards that each member gets, once somebody asked for it.
     credit: OnceLock<BTreeMap<Did, u64>>,
     stewards: BTreeSet<Did>,
     readings: BTreeMap<TrustContext, Reading>,
-    reputations: BTreeMap<Did, Reputation>,
 }
 
 impl Web {
@@ -75,7 +70,6 @@ impl Web {
             sources,
             members: books.members().into_iter().map(|member| member.did).collect(),
             subtrees: Subtrees::default(),
-            ratings: books.ratings().map(|said| rating(&said)).collect(),
             forked: books
                 .forks()
                 .into_iter()
@@ -85,18 +79,12 @@ impl Web {
             credit: OnceLock::new(),
             stewards: books.stewards().into_iter().collect(),
             readings,
-            reputations: BTreeMap::new(),
         };
         // Whoever is a partner stands for itself; all others share what the branch has through which they came.
         let partner = oracle.settings.cutoffs.partner;
-        let trusted = web.known().filter(|did| web.score(TrustContext::General, did) >= partner).collect();
+        let is_partner = |did: &Did| web.score(TrustContext::General, did) >= partner;
+        let trusted = web.known().into_iter().filter(is_partner).collect();
         web.subtrees = Subtrees::new(&books.introducers(), &trusted);
-        let executors: BTreeSet<Did> = web.ratings.iter().map(|rating| rating.executor).collect();
-        for executor in executors {
-            let trust = |did: &Did| web.score(TrustContext::Compute, did);
-            let found = reputation(&executor, &web.ratings, trust, &oracle.reputation);
-            web.reputations.insert(executor, found);
-        }
         web
     }
 
@@ -141,20 +129,10 @@ impl Web {
         given.get(did).and_then(|share| u32::try_from(*share).ok()).unwrap_or(0)
     }
 
-    /// Lists everybody of whom something is known.
-    pub(super) fn known(&self) -> impl Iterator<Item = Did> + '_ {
+    /// Lists everybody who trusts or is trusted, and from whom trust is read.
+    pub(super) fn known(&self) -> BTreeSet<Did> {
         let named = self.graph.edges().flat_map(|edge| [edge.from, edge.to]);
-        let named: BTreeSet<Did> = named.chain(self.sources.iter().copied()).collect();
-        named.into_iter().chain(self.reputations.keys().copied())
-    }
-
-    /// Returns an executor's reputation, with what is behind it.
-    pub(crate) fn reputation(&self, did: &Did) -> Option<&Reputation> {
-        self.reputations.get(did)
-    }
-
-    pub(super) fn reputation_ppm(&self, did: &Did) -> u32 {
-        self.reputations.get(did).map_or(0, |reputation| reputation.score_ppm)
+        named.chain(self.sources.iter().copied()).collect()
     }
 
     /// Returns the branch through which somebody came who does not stand for itself.
@@ -179,27 +157,5 @@ impl Web {
             Group::Below { branch, .. } if branch != *did => Some(branch),
             Group::Below { .. } | Group::Trusted(_) | Group::Strangers => None,
         }
-    }
-
-    /// Lists executors with their reputations.
-    pub(crate) fn reputations(&self) -> impl Iterator<Item = (&Did, &Reputation)> {
-        self.reputations.iter()
-    }
-}
-
-fn rating(said: &icn_ledger::RatingView) -> Rating {
-    Rating {
-        job: said.job,
-        originator: said.by,
-        executor: said.executor,
-        outcome: match said.outcome {
-            JobOutcome::Valid | JobOutcome::Validated => Outcome::Valid,
-            JobOutcome::Failed => Outcome::Failed,
-            JobOutcome::Missing => Outcome::Missing,
-            JobOutcome::Invalid => Outcome::Invalid,
-        },
-        at: said.at,
-        // The originator has verified the receipt before it says that it holds.
-        checked: true,
     }
 }
