@@ -184,6 +184,7 @@ fn entries() -> Router<Shared> {
 fn audits() -> Router<Shared> {
     Router::new()
         .route("/join", post(spaces::join))
+        .route("/follow", post(spaces::follow))
         .route("/spaces/{space}/verify", get(ledger::verify))
         .route("/spaces/{space}/export", get(ledger::export))
         .route("/spaces/{space}/health", get(overview::health))

@@ -50,6 +50,10 @@ pub trait Entries: Send {
     fn get(&self, idx: u32) -> Option<SignedEntry>;
 }
 
+/// How far somebody who is no member is trusted in money matters, in parts per million (GOS-11). Asked while the replica is
+/// held: it must not ask the replica.
+pub type TrustLookup = Arc<dyn Fn(&Did) -> u32 + Send + Sync>;
+
 /// How a replica behaves.
 #[derive(Debug, Clone)]
 pub struct ReplicaConfig {
@@ -95,6 +99,7 @@ impl ReplicaConfig {
 pub struct Replica {
     config: ReplicaConfig,
     access: AccessControl,
+    trust: TrustLookup,
     log: Log,
     books: Books,
     entries: Box<dyn Entries>,
@@ -156,6 +161,7 @@ impl Replica {
         let access = TopicMeta::of(id.topic.clone()).access;
         Self {
             access,
+            trust: Arc::new(|_| 0),
             log: Log::new(id, config.limits),
             books: Books::new(config.space),
             entries,
@@ -187,6 +193,11 @@ impl Replica {
             turn: config.seed,
             config,
         }
+    }
+
+    /// Says who knows how far others are trusted; until then nobody is.
+    pub fn set_trust(&mut self, trust: TrustLookup) {
+        self.trust = trust;
     }
 
     /// Lets a member speak from here.

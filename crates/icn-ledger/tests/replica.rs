@@ -9,9 +9,13 @@
 
 mod net;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use icn_gossip::Entry;
 use icn_ledger::replica::{Event, Live, PostRequest, Refusal};
 use icn_ledger::{Act, OrderRef, OrderStatus, Post, SpacePolicy};
+use icn_types::Did;
 use net::{Net, key};
 
 #[test]
@@ -380,6 +384,29 @@ fn strangers_are_not_heard() {
     net.connect();
     net.run(5_000);
     assert_eq!(net.nodes[2].replica.log().len(), 0);
+}
+
+#[test]
+fn whoever_is_trusted_enough_reads_and_writes_nothing() {
+    let mut net = Net::new(2);
+    let follower = net.add_node(50, false);
+    let did = net.nodes[follower].did;
+    let trusted = Arc::new(AtomicU32::new(99_999));
+    for n in 0..2 {
+        let trusted = Arc::clone(&trusted);
+        let lookup = move |who: &Did| if *who == did { trusted.load(Ordering::Relaxed) } else { 0 };
+        net.nodes[n].replica.set_trust(Arc::new(lookup));
+    }
+    net.connect();
+    net.run(5_000);
+    assert_eq!(net.nodes[follower].replica.log().len(), 0, "below 0.1");
+    trusted.store(100_000, Ordering::Relaxed);
+    net.run(5_000);
+    net.pay(0, 1, 7).unwrap();
+    net.run(5_000);
+    assert_eq!(net.balance(follower, 1), 7);
+    net.agree();
+    assert!(net.pay(follower, 0, 1).is_err(), "it is no member");
 }
 
 /// What a payee declines comes back to its payer without anybody's doing.

@@ -132,6 +132,10 @@ async fn hear_gossip(node: &Arc<Node>, topic: &str, data: &Bytes) -> Verdict {
             return Verdict::Ignore;
         }
     };
+    if !node.trust.may_publish(node.clock.now().at, &verified.sender(), topic) {
+        node.metrics.message_refused("not_allowed");
+        return Verdict::Ignore;
+    }
     let belongs = topic.parse::<Topic>().is_ok_and(|topic| topic.accepts(verified.message()));
     if !belongs {
         return Verdict::Reject;

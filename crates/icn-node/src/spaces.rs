@@ -184,7 +184,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
 }
 
 /// Reads the books of a space.
-fn read(node: &Node, record: &SpaceRecord) -> anyhow::Result<Replica> {
+fn read(node: &Arc<Node>, record: &SpaceRecord) -> anyhow::Result<Replica> {
     let root = record.root;
     let tables = &node.spaces.tables;
     let config = ReplicaConfig {
@@ -199,6 +199,11 @@ fn read(node: &Node, record: &SpaceRecord) -> anyhow::Result<Replica> {
     };
     let entries = Box::new(disk::DiskEntries { root, tables: tables.clone() });
     let mut replica = Replica::new(config, entries, Arc::new(icn_identity::Ed25519Verifier::new()));
+    // The node holds the replica: not the other way round.
+    let asked = Arc::downgrade(node);
+    replica.set_trust(Arc::new(move |did| {
+        asked.upgrade().map_or(0, |node| node.trust.trust_to_read(node.clock.now().at, &root, did))
+    }));
     for signer in node.spaces.identities.signers() {
         replica.add_identity(signer);
     }

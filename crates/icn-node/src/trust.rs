@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use icn_mesh::{Regard, Regards};
 use icn_trust::{
-    Action, OffenderView, Policy, ReputationSettings, Settings, Standing, StandingSettings, TrustClass,
-    Violation,
+    Action, Capability, OffenderView, Policy, ReputationSettings, Settings, Standing, StandingSettings,
+    TrustClass, Violation,
 };
 use icn_types::{Constraints, Did, Timestamp, TopicAccess, TrustContext};
 use tokio::sync::Notify;
@@ -148,9 +148,10 @@ impl Oracle {
         lock(&self.records).get(space).cloned()
     }
 
-    /// Returns what the books of all spaces say. Nothing is held while it is read: a score may take milliseconds.
+    /// Returns what the books say of all spaces that somebody of this node is a member of. Nothing is held while it is read: a
+    /// score may take milliseconds.
     fn webs(&self) -> Vec<Arc<Web>> {
-        lock(&self.webs).values().cloned().collect()
+        lock(&self.webs).values().filter(|web| web.is_own).cloned().collect()
     }
 
     /// Tells whether trust limits what others may do.
@@ -158,8 +159,20 @@ impl Oracle {
         match self.config.limits {
             TrustLimits::On => true,
             TrustLimits::Off => false,
-            TrustLimits::Auto => lock(&self.webs).values().any(|web| web.has_edges()),
+            TrustLimits::Auto => self.webs().iter().any(|web| web.has_edges()),
         }
+    }
+
+    /// Tells whether what somebody says on a topic of jobs is heard, whoever passed it on (GOS-10, GOS-17).
+    pub(crate) fn may_publish(&self, now: Timestamp, did: &Did, topic: &str) -> bool {
+        self.verdict(now, did).constraints.may_publish(topic, self.policy.public_topics.contains(topic))
+    }
+
+    /// Returns how far the members of a space trust somebody with its books, in parts per million; 0 without the right to
+    /// read them. Whoever is no member reads them by it (GOS-11).
+    pub(crate) fn trust_to_read(&self, now: Timestamp, space: &Did, did: &Did) -> u32 {
+        let may_read = self.verdict(now, did).constraints.allows(Capability::ReadLedger.as_str());
+        self.web(space).filter(|_| may_read).map_or(0, |web| web.score(TrustContext::Ledger, did))
     }
 
     /// Decides what somebody may do here.
@@ -196,12 +209,12 @@ impl Oracle {
 
     /// Returns the branch with which somebody shares its limits: that through which it came into a space.
     fn group(&self, did: &Did) -> Option<Did> {
-        lock(&self.webs).values().find_map(|web| web.branch(did))
+        self.webs().iter().find_map(|web| web.branch(did))
     }
 
     /// Returns the part of one member's limits that such a branch gets, in parts per million.
     fn part(&self, did: &Did) -> u32 {
-        lock(&self.webs).values().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
+        self.webs().iter().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
     }
 
     /// Reads the books of every space that has changed.
@@ -240,7 +253,10 @@ impl Oracle {
             return Regards { round_trips, ..Regards::default() };
         }
         let webs = self.webs();
-        let records: Vec<Arc<Record>> = lock(&self.records).values().cloned().collect();
+        let is_own = |root: &Did| lock(&self.webs).get(root).is_some_and(|web| web.is_own);
+        let records = lock(&self.records).clone();
+        let records: Vec<&Arc<Record>> =
+            records.iter().filter(|(root, _)| is_own(root)).map(|(_, record)| record).collect();
         let mut known: BTreeSet<Did> = webs.iter().flat_map(|web| web.known()).collect();
         known.extend(records.iter().flat_map(|record| record.reputations()).map(|(did, _)| *did));
         let regard = |did: &Did| Regard {

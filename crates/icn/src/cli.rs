@@ -38,8 +38,8 @@ pub(crate) use self::receipt::{ReceiptArgs, ReceiptCommand, ReceiptExportArgs};
 pub(crate) use self::scope::{PageArgs, ScopeArgs};
 pub(crate) use self::simulate::{EconomyArgs, SimulateArgs, SimulateCommand};
 pub(crate) use self::space::{
-    SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs, SpaceJoinArgs,
-    SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
+    SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceFollowArgs, SpaceInviteArgs,
+    SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
 };
 pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
 pub(crate) use self::trust::{

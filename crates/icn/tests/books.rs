@@ -42,6 +42,7 @@ fn what_people_see() {
         ("space_list", "space list"),
         ("space_show", "space show"),
         ("space_join", "space join icn-invite:3mJr7A --nickname bob"),
+        ("space_follow", "space follow did:icn:HhjJo3FpRKQuRbMZ4ajn2hf3nqskjXy2oLYWQn4wmBMV"),
         ("space_invite", "space invite --expires 2d"),
         ("space_members", "space members"),
         ("space_witnesses", "space witnesses"),

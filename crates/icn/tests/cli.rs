@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 111] = [
+const COMMANDS: [&str; 112] = [
     "",
     "init",
     "node",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 111] = [
     "space",
     "space create",
     "space join",
+    "space follow",
     "space list",
     "space show",
     "space invite",

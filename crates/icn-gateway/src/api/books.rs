@@ -43,8 +43,8 @@ pub use self::rule::{
     Written,
 };
 pub use self::space::{
-    Currency, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
-    OwnMember, Party, Space, SpaceState, WitnessSet,
+    Currency, FollowRequest, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace,
+    OwnIdentity, OwnMember, Party, Space, SpaceState, WitnessSet,
 };
 pub use self::standing::{DemurrageRule, Every, Share, SplitRequest, Standing, StandingRequest, Transfer};
 pub use self::statement::{StatementFormat, StatementRequest};
@@ -72,6 +72,9 @@ pub trait Books: Send + Sync + 'static {
     async fn create_space(&self, request: NewSpace) -> Result<Space, Problem>;
     /// Takes up an invitation: fetches the books and writes the new member's first entry.
     async fn join_space(&self, request: JoinRequest) -> Result<Space, Problem>;
+    /// Opens a space for reading whose members trust this node enough; fetches the books. Fails with 503 `not-read-yet` as long as
+    /// nobody shows them, and goes on.
+    async fn follow_space(&self, request: FollowRequest) -> Result<Space, Problem>;
     /// Shows one space.
     async fn space(&self, space: &str) -> Result<Space, Problem>;
     /// Makes an invitation. Stewards only.

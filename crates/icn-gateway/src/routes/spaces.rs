@@ -9,8 +9,8 @@ use icn_types::Page;
 use super::listing::{Asked, ListQuery, listing};
 use super::{Created, Shared, SpacePath, created, json, space_of};
 use crate::api::books::{
-    GrantRequest, Granted, Invited, JoinRequest, Member, NewIdentity, NewInvitation, NewSpace, OwnIdentity,
-    RuleRequest, Space, WitnessSet, Written,
+    FollowRequest, GrantRequest, Granted, Invited, JoinRequest, Member, NewIdentity, NewInvitation, NewSpace,
+    OwnIdentity, RuleRequest, Space, WitnessSet, Written,
 };
 use crate::problem::Answer;
 
@@ -40,6 +40,10 @@ pub(super) async fn create(State(shared): State<Shared>, request: Body<NewSpace>
 
 pub(super) async fn join(State(shared): State<Shared>, request: Body<JoinRequest>) -> Created<Space> {
     created(shared.books()?.join_space(request?.0).await?)
+}
+
+pub(super) async fn follow(State(shared): State<Shared>, request: Body<FollowRequest>) -> Created<Space> {
+    created(shared.books()?.follow_space(request?.0).await?)
 }
 
 pub(super) async fn show(State(shared): State<Shared>, space: SpacePath) -> Answer<Json<Space>> {

@@ -38,6 +38,9 @@ impl Books for FakeBooks {
     async fn join_space(&self, request: JoinRequest) -> Got<Space> {
         Err(called("join_space", "-", json!(request)))
     }
+    async fn follow_space(&self, request: FollowRequest) -> Got<Space> {
+        Err(called("follow_space", "-", json!(request)))
+    }
     async fn space(&self, space: &str) -> Got<Space> {
         Err(called("space", space, json!(null)))
     }

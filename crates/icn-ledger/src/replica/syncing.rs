@@ -269,7 +269,7 @@ impl Replica {
             None => {
                 return Err(icn_gossip::refuse(
                     "not_a_member",
-                    "the books of this space are shown to its members and to whoever holds an invitation",
+                    "the books of this space are shown to its members, to whoever holds an invitation, and to those whom members trust",
                 ));
             }
         }
@@ -294,8 +294,9 @@ impl Replica {
             Some(Bearer::Invited { by }) => (self.knows(&by), None),
             None => (false, None),
         };
-        // Trust of strangers is an input of the trust graph; until there is one, it is 0.
-        self.access.admits(is_member, 0).then_some(member)
+        let trusted = || [Some(node), member].into_iter().flatten().map(|did| (self.trust)(&did)).max();
+        let trust_ppm = if is_member { 0 } else { trusted().unwrap_or(0) };
+        self.access.admits(is_member, trust_ppm).then_some(member)
     }
 
     /// Tells whether somebody belongs to the space. Who has just been let in knows nobody yet, and believes its own

@@ -11,6 +11,7 @@ mod elsewhere;
 mod export;
 mod find;
 mod follow;
+mod following;
 mod grants;
 mod health;
 mod identities;
@@ -34,11 +35,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
     AskRequest, Asked, Balance, Books, DebtClaim, DemurrageRule, Dispute, DisputeRequest, DisputeStepRequest,
-    EntryStream, EntryView, Explain, Explanation, Export, Fork, GrantRequest, Granted, HoldRequest, Invited,
-    JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity,
-    NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Quarantined,
-    RuleRequest, Seal, Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer,
-    TurnRequest, WitnessSet, Written,
+    EntryStream, EntryView, Explain, Explanation, Export, FollowRequest, Fork, GrantRequest, Granted,
+    HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement,
+    NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest,
+    Quarantined, RuleRequest, Seal, Space, SplitRequest, Standing, StandingRequest, StatementRequest,
+    Transfer, TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -68,6 +69,10 @@ impl Books for BooksFace {
 
     async fn join_space(&self, request: JoinRequest) -> Result<Space, Problem> {
         self.take_up(request).await
+    }
+
+    async fn follow_space(&self, request: FollowRequest) -> Result<Space, Problem> {
+        self.follow_books(request).await
     }
 
     async fn space(&self, space: &str) -> Result<Space, Problem> {

@@ -21,6 +21,8 @@ pub(crate) struct Web {
     /// From when on time alone may have changed it.
     pub(super) until: Timestamp,
     pub(crate) graph: TrustGraph,
+    /// Whether a member of the space is on this node. What the books of others say, limits nobody here.
+    pub(super) is_own: bool,
     /// From where it is read: this node's members, and the stewards.
     pub(crate) sources: BTreeSet<Did>,
     members: BTreeSet<Did>,
@@ -52,7 +54,8 @@ impl Web {
             }
         }
         let mut sources: BTreeSet<Did> = books.stewards().into_iter().collect();
-        sources.extend(own.iter().filter(|did| books.is_member(did)));
+        let own: Vec<Did> = own.iter().filter(|did| books.is_member(did)).copied().collect();
+        sources.extend(&own);
         let mut until = Timestamp::from_millis(u64::MAX);
         let readings: BTreeMap<TrustContext, Reading> = TrustContext::ALL
             .into_iter()
@@ -67,6 +70,7 @@ impl Web {
             generation: books.generation(),
             until,
             graph,
+            is_own: !own.is_empty(),
             sources,
             members: books.members().into_iter().map(|member| member.did).collect(),
             subtrees: Subtrees::default(),

@@ -20,6 +20,7 @@ pub(crate) struct SpaceArgs {
 pub(crate) enum SpaceCommand {
     Create(SpaceCreateArgs),
     Join(SpaceJoinArgs),
+    Follow(SpaceFollowArgs),
     /// List the spaces whose books this node keeps
     #[command(after_long_help = "Examples:\n  icn space list\n  icn space list --json | jq -r '.items[].id'")]
     List(PageArgs),
@@ -95,6 +96,25 @@ pub(crate) struct SpaceJoinArgs {
     /// What the members are to call you
     #[arg(long, value_name = "NAME")]
     pub(crate) nickname: Option<String>,
+}
+
+/// Read the books of a space without being a member
+///
+/// Its members' nodes show them to whoever is trusted by 0.1 at least, in general and with money (`icn trust add`). They are kept
+/// up to date and can be read like those of any space; nothing can be written.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn space follow did:icn:4vJ9…
+  icn space follow did:icn:4vJ9… --peer /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3…")]
+pub(crate) struct SpaceFollowArgs {
+    /// The root DID of the space
+    #[arg(value_name = "DID")]
+    pub(crate) root: Did,
+
+    /// The address of a node that keeps its books; may be given several times
+    #[arg(long, value_name = "MULTIADDR", value_parser = values::peer)]
+    pub(crate) peer: Vec<String>,
 }
 
 /// Make an invitation and print it

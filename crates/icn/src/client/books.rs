@@ -1,8 +1,8 @@
 //! The routes of common books.
 
 use icn_gateway::api::books::{
-    EntryView, Invited, JoinRequest, LedgerVerdict, NewIdentity, NewInvitation, NewSpace, Order, OwnIdentity,
-    RuleRequest, Space, WitnessSet, Written,
+    EntryView, FollowRequest, Invited, JoinRequest, LedgerVerdict, NewIdentity, NewInvitation, NewSpace,
+    Order, OwnIdentity, RuleRequest, Space, WitnessSet, Written,
 };
 use icn_types::Page;
 use reqwest::Method;
@@ -34,6 +34,10 @@ impl Client {
 
     pub(crate) async fn join_space(&self, request: &JoinRequest) -> Result<Space, CliError> {
         self.post("/v1/join", request).await
+    }
+
+    pub(crate) async fn follow_space(&self, request: &FollowRequest) -> Result<Space, CliError> {
+        self.post("/v1/follow", request).await
     }
 
     pub(crate) async fn space(&self, space: &str) -> Result<Space, CliError> {

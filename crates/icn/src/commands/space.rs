@@ -1,16 +1,16 @@
 //! `icn space …`: co-ops that keep common books.
 
 use icn_gateway::api::books::{
-    CreditRules, Currency, JoinRequest, Member, NewCurrency, NewInvitation, NewSpace, Rule, RuleRequest,
-    Space, SpaceRules, SpaceState, WitnessSet, Written,
+    CreditRules, Currency, FollowRequest, JoinRequest, Member, NewCurrency, NewInvitation, NewSpace, Rule,
+    RuleRequest, Space, SpaceRules, SpaceState, WitnessSet, Written,
 };
 use icn_types::Page;
 
 use super::Context;
 use super::scope::{Books, print_page};
 use crate::cli::{
-    PageArgs, ScopeArgs, SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceInviteArgs,
-    SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
+    PageArgs, ScopeArgs, SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceFollowArgs,
+    SpaceInviteArgs, SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
 };
 use crate::error::{CliError, Exit};
 use crate::output::{Cell, Column, Stream, Style, clean, party};
@@ -21,6 +21,7 @@ pub(crate) async fn run(context: &Context<'_>, args: SpaceArgs) -> Result<Exit, 
     match args.command {
         SpaceCommand::Create(args) => create(context, scope, args).await,
         SpaceCommand::Join(args) => join(context, scope, args).await,
+        SpaceCommand::Follow(args) => follow(context, args).await,
         SpaceCommand::List(page) => list(context, page).await,
         SpaceCommand::Show => show(context, scope).await,
         SpaceCommand::Invite(args) => invite(context, scope, &args).await,
@@ -63,6 +64,13 @@ async fn join(context: &Context<'_>, scope: &ScopeArgs, args: SpaceJoinArgs) -> 
         identity: scope.identity.clone(),
     };
     let space = context.client()?.join_space(&request).await?;
+    print(context, &space)?;
+    Ok(Exit::DONE)
+}
+
+async fn follow(context: &Context<'_>, args: SpaceFollowArgs) -> Result<Exit, CliError> {
+    let request = FollowRequest { space: args.root, peers: args.peer };
+    let space = context.client()?.follow_space(&request).await?;
     print(context, &space)?;
     Ok(Exit::DONE)
 }

@@ -3,6 +3,7 @@
 mod books;
 mod elsewhere;
 mod flood;
+mod followed;
 mod forked;
 mod load;
 mod network;

@@ -344,6 +344,11 @@ impl Books for FakeBooks {
         Ok(Space { state: SpaceState::Joining, own: vec![], ..self.shown("Bakery", 1) })
     }
 
+    async fn follow_space(&self, request: FollowRequest) -> Result<Space, Problem> {
+        self.note("follow", json!(request));
+        Ok(Space { own: vec![], ..self.shown("Bakery", 1) })
+    }
+
     async fn space(&self, space: &str) -> Result<Space, Problem> {
         let id = find_space(space, self.known())?;
         let (name, number) = self.spaces.iter().zip(1..).find(|(_, number)| did(*number) == id).unwrap();

@@ -79,6 +79,17 @@ pub struct JoinRequest {
     pub identity: Option<String>,
 }
 
+/// A space to read without being a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowRequest {
+    /// Its root DID.
+    pub space: Did,
+    /// Multiaddrs of nodes that keep its books; none: those that are connected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
+}
+
 /// An invitation to make.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -95,13 +95,13 @@ impl BooksFace {
         }
     }
 
-    /// Connects to the addresses of an invitation, again and again; never ends.
-    async fn dial_all(&self, peers: &[String]) {
+    /// Connects to addresses at which a space is found, again and again; never ends.
+    pub(super) async fn dial_all(&self, peers: &[String]) {
         loop {
             let dials =
                 peers.iter().filter_map(|peer| peer.parse().ok()).map(|address: icn_net::Multiaddr| async {
                     if let Err(error) = self.0.net.dial(address).await {
-                        tracing::debug!(error = %error, "an address of an invitation does not answer");
+                        tracing::debug!(error = %error, "an address of a space does not answer");
                     }
                 });
             futures::future::join_all(dials).await;

@@ -214,7 +214,8 @@ fn own_members(identities: &[(String, Did)], replica: &Replica, words: &Words) -
 
 fn state_of(replica: &Replica, own: &[OwnMember], peers: u64) -> (SpaceState, Option<String>) {
     if replica.log().is_empty() {
-        let note = "the books have not come yet: join again with the same invitation to go on";
+        let note = "the books have not come yet: join again with the same invitation to go on, or wait until a member trusts \
+                    this node, if you follow";
         return (SpaceState::Joining, Some(note.to_owned()));
     }
     if own.iter().any(|member| !replica.is_ready(&member.did)) {
