@@ -3,6 +3,7 @@
 mod assignment;
 mod bidding;
 mod cancel;
+mod checking;
 mod payment;
 mod settlement;
 #[cfg(test)]
@@ -196,6 +197,13 @@ pub enum OriginatorEvent {
         epoch: u64,
         /// How.
         how: HoldEnd,
+    },
+    /// A finished job was run again.
+    Checked {
+        /// The job.
+        job: Cid,
+        /// What the receipt says otherwise, one line each; none when they agree.
+        differences: Vec<String>,
     },
     /// The user takes a job back.
     Cancel {
@@ -400,6 +408,7 @@ impl Originator {
             OriginatorEvent::HoldPlaced { job, epoch, result } => self.hold_placed(now, &job, epoch, result),
             OriginatorEvent::Captured { job, epoch, result } => self.captured(now, &job, epoch, result),
             OriginatorEvent::HoldEnded { job, epoch, how } => self.hold_ended(now, &job, epoch, how),
+            OriginatorEvent::Checked { job, differences } => self.checked(now, &job, &differences),
             OriginatorEvent::Cancel { job, reason } => self.cancel(now, &job, reason),
             OriginatorEvent::Fired(timer) => self.fired(now, timer),
         }

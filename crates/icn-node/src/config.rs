@@ -188,6 +188,12 @@ pub struct TrustConfig {
     /// The score from which on somebody may run jobs of this node.
     #[serde(deserialize_with = "keys::score")]
     pub min_execute: u32,
+    /// The chance that a finished job of an executor without a proven record is run again here.
+    #[serde(deserialize_with = "keys::score")]
+    pub check_unproven: u32,
+    /// The same for an executor whose record is proven.
+    #[serde(deserialize_with = "keys::score")]
+    pub check_proven: u32,
     /// In how many days a score fades to its half; 0: never.
     pub half_life_days: u32,
     /// The most steps of a path.
@@ -202,6 +208,8 @@ impl Default for TrustConfig {
             limits: TrustLimits::Auto,
             default_min_score: 100_000,
             min_execute: 300_000,
+            check_unproven: 100_000,
+            check_proven: 10_000,
             half_life_days: 365,
             hops_max: 6,
             cache_size: 1_000,

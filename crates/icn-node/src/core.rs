@@ -98,6 +98,8 @@ pub(crate) struct Node {
     pub(crate) changes: broadcast::Sender<Cid>,
     pub(crate) advertise_soon: tokio::sync::Notify,
     pub(crate) listening: tokio::sync::Notify,
+    /// Whoever has its permit runs a finished job again.
+    pub(crate) spot_check: Arc<tokio::sync::Semaphore>,
     machines: Mutex<Machines>,
     inbox: mpsc::Sender<Happening>,
 }
@@ -193,6 +195,7 @@ impl Core {
             changes: broadcast::channel(CHANGES_MAX).0,
             advertise_soon: tokio::sync::Notify::new(),
             listening: tokio::sync::Notify::new(),
+            spot_check: Arc::new(tokio::sync::Semaphore::new(1)),
             machines: Mutex::new(parts.machines),
             inbox,
         });

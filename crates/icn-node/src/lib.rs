@@ -21,6 +21,7 @@ mod perform;
 mod receipt;
 mod replay;
 mod spaces;
+mod spot;
 mod supervisor;
 mod trust;
 mod view;

@@ -163,6 +163,13 @@ impl Oracle {
         }
     }
 
+    /// Returns the chance that a finished job of an executor is run again, in parts per million: a proven record earns a smaller one.
+    pub(crate) fn check_ppm(&self, space: &Did, executor: &Did) -> u32 {
+        let record = self.record_of(space);
+        let is_proven = record.and_then(|record| Some(record.reputation(executor)?.is_proven));
+        if is_proven == Some(true) { self.config.check_proven } else { self.config.check_unproven }
+    }
+
     /// Tells whether what somebody says on a topic of jobs is heard, whoever passed it on (GOS-10, GOS-17).
     pub(crate) fn may_publish(&self, now: Timestamp, did: &Did, topic: &str) -> bool {
         self.verdict(now, did).constraints.may_publish(topic, self.policy.public_topics.contains(topic))

@@ -78,6 +78,11 @@ struct CodeLabels {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CheckLabels {
+    result: &'static str,
+}
+
 /// The metrics of one node: a registry of its own, and one method for each thing that can happen.
 ///
 /// Clones are cheap and count together. Every method may be called from any task; none blocks for longer than a
@@ -89,6 +94,7 @@ struct CodeLabels {
 /// | `job_stage_seconds` | histogram | `stage` |
 /// | `messages_refused` | counter | `code` |
 /// | `replay_detected` | counter | |
+/// | `job_checks` | counter | `result` |
 /// | `supervisor_state` | gauge, 1 for the present state | `state` |
 /// | `process_resident_memory_bytes` | gauge, read at each rendering | |
 /// | `icn_build` | info | `version` |
@@ -103,6 +109,7 @@ pub struct Metrics {
     stages: Family<StageLabels, Histogram, fn() -> Histogram>,
     refused: Family<CodeLabels, Counter>,
     replays: Counter,
+    checks: Family<CheckLabels, Counter>,
     state: Arc<AtomicU8>,
 }
 
@@ -122,6 +129,7 @@ impl Metrics {
             stages: Family::new_with_constructor(|| Histogram::new(STAGE_BUCKETS)),
             refused: Family::default(),
             replays: Counter::default(),
+            checks: Family::default(),
             state: Arc::new(AtomicU8::new(SupervisorState::Starting as u8)),
         };
         metrics.register(|registry| metrics.register_own(registry, version));
@@ -146,6 +154,11 @@ impl Metrics {
             self.refused.clone(),
         );
         registry.register("replay_detected", "Messages that had been seen before", self.replays.clone());
+        registry.register(
+            "job_checks",
+            "Jobs of this node that were run again, by result",
+            self.checks.clone(),
+        );
         registry.register("icn_build", "The program", Info::new([("version", version.to_owned())]));
         registry.register_collector(Box::new(Snapshot { state: Arc::clone(&self.state) }));
     }
@@ -177,6 +190,11 @@ impl Metrics {
     /// Counts a message that had been seen before.
     pub fn replay_detected(&self) {
         self.replays.inc();
+    }
+
+    /// Counts a finished job that was run again, or could not be.
+    pub fn job_checked(&self, result: &'static str) {
+        self.checks.get_or_create(&CheckLabels { result }).inc();
     }
 
     /// States how far the supervisor has come.
@@ -249,6 +267,7 @@ mod tests {
         metrics.task_completed(End::OutOfFuel);
         metrics.message_refused("stale");
         metrics.replay_detected();
+        metrics.job_checked("agreed");
         let page = metrics.render();
         let check = |series, expected| assert_eq!(value(&page, series), expected, "{series}\n{page}");
         check("compute_tasks_completed_total{end=\"exit\"}", Some("2"));
@@ -256,6 +275,7 @@ mod tests {
         check("compute_tasks_completed_total{end=\"trap\"}", None);
         check("messages_refused_total{code=\"stale\"}", Some("1"));
         check("replay_detected_total", Some("1"));
+        check("job_checks_total{result=\"agreed\"}", Some("1"));
         check("icn_build_info{version=\"0.1.0\"}", Some("1"));
         assert!(page.ends_with("# EOF\n"), "{page}");
     }

@@ -1,5 +1,7 @@
 use icn_protocol::{ExecutionReceiptAvailable, JobDecline, RefusalCode};
 
+use icn_types::JobOutcome;
+
 use super::*;
 use crate::PaymentState;
 use crate::testing::{answer, at, bid, capability, hours, key, params, policy};
@@ -591,4 +593,46 @@ fn an_executor_that_keeps_holds_is_passed_over() {
     let ended = OriginatorEvent::HoldEnded { job, epoch: 2, how: HoldEnd::Released };
     let effects = originator.handle(at(9), ended);
     assert!(matches!(asked(&effects).as_slice(), [(1, Effect::PlaceHold { epoch: 4, .. })]));
+}
+
+#[test]
+fn a_job_that_was_run_again_speaks_for_or_against_its_executor() {
+    let finished = || {
+        let (mut originator, job) = running();
+        let _ = originator.handle(at(13), available(job, 2, b"receipt"));
+        let result = Ok(receipt_of(&originator, &job, 1));
+        let cid = Cid::of_dag_cbor(b"receipt");
+        let event = OriginatorEvent::ReceiptFetched { job, cid, executor: key(2).did(), result };
+        let _ = originator.handle(at(13), event);
+        assert_eq!(originator.job(&job).unwrap().receipt_cid, Some(cid));
+        (originator, job)
+    };
+    for (differences, expected, words) in [
+        (vec![], JobOutcome::Validated, "told the truth"),
+        (
+            vec!["fuel: the receipt says 1, the replay gave 2".to_owned()],
+            JobOutcome::Invalid,
+            "the receipt says 1",
+        ),
+    ] {
+        let (mut originator, job) = finished();
+        let is_lie = !differences.is_empty();
+        let effects = originator.handle(at(14), OriginatorEvent::Checked { job, differences });
+        let said = effects.iter().find_map(|effect| match effect {
+            Effect::Rate { executor, receipt, outcome, epoch: 1, .. } => {
+                Some((*executor, *receipt, *outcome))
+            }
+            _ => None,
+        });
+        assert_eq!(said, Some((key(2).did(), Some(Cid::of_dag_cbor(b"receipt")), expected)));
+        let record = originator.job(&job).unwrap();
+        assert_eq!(record.status, StandardJobStatus::CompletedSuccessfully, "the job has ended all the same");
+        assert!(record.history.last().unwrap().detail.as_ref().unwrap().contains(words));
+        assert_eq!(originator.tracks[&key(2).did()].broken, u64::from(is_lie));
+    }
+    // A job that is not finished, or not known, cannot have been run again.
+    let (mut originator, job) = running();
+    for job in [job, Cid::of_dag_cbor(b"unknown")] {
+        assert!(originator.handle(at(1), OriginatorEvent::Checked { job, differences: vec![] }).is_empty());
+    }
 }

@@ -165,6 +165,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "trust",
+        "check_unproven",
+        "\"0.1\"",
+        "The chance that a finished job is run again here and compared, while its executor has no proven record.",
+    ),
+    key("trust", "check_proven", "\"0.01\"", "The same for an executor whose record is proven."),
+    key(
+        "trust",
         "half_life_days",
         "365",
         "In how many days what was said of somebody fades to its half; 0: never.",

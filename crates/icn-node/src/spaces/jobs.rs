@@ -9,12 +9,13 @@ use std::time::Duration;
 use icn_ledger::replica::{PostRequest, Posted, Refusal, Replica};
 use icn_ledger::{Act, OrderKind, OrderRef, OrderStatus, OrderView};
 use icn_mesh::{Effect, ExecutorEvent, HoldEnd, HoldRole, OriginatorEvent};
-use icn_types::{Cid, Did, Timestamp, TokenAmount};
+use icn_types::{Cid, Did, JobOutcome, Timestamp, TokenAmount};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Space;
 use crate::core::{Happening, Node};
+use crate::spot;
 
 /// How long an answer of the books is waited for before the books are asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -49,8 +50,15 @@ pub(crate) fn perform(node: &Arc<Node>, effect: Effect) {
                 watch(&node, job, epoch, space, &hold, role).await;
             }
             Effect::Rate { job, epoch, space, executor, receipt, outcome } => {
+                // What a second run has shown is said beside what was said first, and counts in its place.
+                let is_first =
+                    matches!(outcome, JobOutcome::Valid | JobOutcome::Failed | JobOutcome::Missing);
+                let word = if is_first { "rate" } else { outcome.as_str() };
                 let act = Act::Rate { executor, job, receipt, outcome };
-                rate(&node, space, act, key("rate", &job, epoch)).await;
+                let is_new = rate(&node, space, act, key(word, &job, epoch)).await;
+                if let (Some(root), Some(receipt), JobOutcome::Valid) = (is_new, receipt, outcome) {
+                    spot::maybe(&node, &root, &executor, job, receipt);
+                }
             }
             Effect::Persist(_)
             | Effect::Note(_)
@@ -263,11 +271,15 @@ async fn claim(
     }
 }
 
-/// Says in the books what came of a job, if this node keeps any for it.
-async fn rate(node: &Node, space: Option<Did>, act: Act, key: Option<String>) {
-    let Ok(space) = paying_space(node, space) else { return };
-    if let Err(refusal) = write(node, &space, act, key).await {
-        tracing::debug!(error = %refusal, "what came of a job was not said in the books");
+/// Says in the books what came of a job, if this node keeps any for it. Returns the space, unless it was said before.
+async fn rate(node: &Node, space: Option<Did>, act: Act, key: Option<String>) -> Option<Did> {
+    let space = paying_space(node, space).ok()?;
+    match write(node, &space, act, key).await {
+        Ok(posted) => (!posted.is_repeat).then_some(space.root),
+        Err(refusal) => {
+            tracing::debug!(error = %refusal, "what came of a job was not said in the books");
+            None
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{agree, found, join, keeper, until, word};
-use crate::node::{Node, Plan};
+use crate::node::{Node, Plan, tells};
 use crate::world::World;
 
 const NAMES: [&str; 5] = ["ada", "bob", "cleo", "dan", "eve"];
@@ -109,4 +109,48 @@ fn what_came_of_jobs_is_said_in_the_books_and_makes_a_reputation() {
         // Three of five results of one originator that is trusted in full, of four that would make a full score.
         assert_eq!(shown["score_ppm"], 150_000, "{shown}");
     }
+}
+
+#[test]
+fn executors_without_a_proven_record_are_checked_and_proven_ones_are_not() {
+    let world = World::new();
+    let plan = keeper(&world, "ada").no_executor();
+    let ada = plan.env("ICN_TRUST_CHECK_UNPROVEN", "1").env("ICN_TRUST_CHECK_PROVEN", "0").start();
+    let cleo = keeper(&world, "cleo").no_executor().env("ICN_TRUST_CHECK_UNPROVEN", "0").peer(&ada).start();
+    let bob = keeper(&world, "bob").peer(&ada).peer(&cleo).start();
+    found(&ada, "ada");
+    join(&ada, &bob, "bob");
+    join(&ada, &cleo, "cleo");
+    agree([&ada, &bob, &cleo]);
+    ada.json(&["trust", "add", "bob", "0.5"]);
+    ada.json(&["trust", "add", "cleo", "1"]);
+    let guest = crate::guests::guest("hello");
+    let checks = |node: &Node| node.metric("job_checks_total{result=\"agreed\"}");
+    let run = |node: &Node| {
+        let job = node.submit(&[&guest]);
+        node.until_job(&job, "an end", |job| job["status"] == "CompletedSuccessfully");
+        job
+    };
+    let row =
+        |node: &Node, row: u64| until(node, &["reputation", "show", "bob"], |shown| shown["row"] == row);
+    for number in 1..=5 {
+        let job = run(&ada);
+        ada.until_job(&job, "a check", |job| tells(job, "Note", "told the truth"));
+        let shown = row(&ada, number);
+        assert!(
+            shown["ratings"].as_array().unwrap().iter().all(|rating| rating["outcome"] == "validated"),
+            "{shown}"
+        );
+    }
+    assert_eq!(checks(&ada), 5);
+    // Five results of two originators prove it: from then on ada believes it.
+    for number in 6..=10 {
+        run(&cleo);
+        row(&cleo, number);
+    }
+    assert_eq!(checks(&cleo), 0, "cleo checks nobody");
+    assert_eq!(row(&ada, 10)["proven"], true);
+    run(&ada);
+    until(&ada, &["reputation", "show", "bob"], |shown| shown["jobs"] == 11);
+    assert_eq!(checks(&ada), 5);
 }
