@@ -618,11 +618,9 @@ fn a_job_that_was_run_again_speaks_for_or_against_its_executor() {
         let (mut originator, job) = finished();
         let is_lie = !differences.is_empty();
         let effects = originator.handle(at(14), OriginatorEvent::Checked { job, differences });
-        let said = effects.iter().find_map(|effect| match effect {
-            Effect::Rate { executor, receipt, outcome, epoch: 1, .. } => {
-                Some((*executor, *receipt, *outcome))
-            }
-            _ => None,
+        let said = effects.iter().find_map(|effect| {
+            let Effect::Rate { executor, receipt, outcome, epoch: 1, .. } = effect else { return None };
+            Some((*executor, *receipt, *outcome))
         });
         assert_eq!(said, Some((key(2).did(), Some(Cid::of_dag_cbor(b"receipt")), expected)));
         let record = originator.job(&job).unwrap();
