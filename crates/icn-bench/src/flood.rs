@@ -28,8 +28,9 @@ use tempfile::TempDir;
 
 /// How many identities.
 const CROWD: usize = 200;
-/// Requests a second of each of them to each node; all of them together may send one.
-const PACES: [u32; 2] = [5, 50];
+/// Requests a second of each of them to each node; all of them together may send one. The first is what each of them may send
+/// alone, so that no limit of its own stops it: only that of the branch does.
+const PACES: [u32; 3] = [1, 5, 50];
 /// What the specification asks for: at most a tenth more.
 const RATIO_MAX: f64 = 1.10;
 /// How often each condition has its turn.
