@@ -28,7 +28,9 @@ impl BooksFace {
         let amount = words.parse_positive(&request.amount)?;
         let mut shares: Vec<(Did, u64)> = Vec::new();
         if request.shares.is_empty() {
-            shares.extend(words.members().map(|(did, _)| (did, 1)).filter(|(did, _)| *did != author));
+            // The space itself is a member, and nobody's.
+            let is_other = |did: &Did| *did != author && *did != space.root;
+            shares.extend(words.members().map(|(did, _)| did).filter(is_other).map(|did| (did, 1)));
         }
         for share in &request.shares {
             let to = self.member(&share.to, &words)?;

@@ -192,3 +192,37 @@ fn hold(a: &Node, b: &Node, c: &Node) {
     let open = |node: &Node| -> Value { node.json(&["ledger", "hold", "list", "ada"])["total"].clone() };
     assert_eq!(open(a), 0);
 }
+
+#[test]
+fn one_sum_is_paid_to_several_and_a_standing_order_ends() {
+    let world = World::new();
+    let ada = keeper(&world, "ada").no_executor().start();
+    let bob = keeper(&world, "bob").no_executor().peer(&ada).start();
+    let cleo = keeper(&world, "cleo").no_executor().peer(&ada).start();
+    found(&ada, "ada");
+    join(&ada, &bob, "bob");
+    join(&ada, &cleo, "cleo");
+    agree([&ada, &bob, &cleo]);
+    // The largest remainder goes first; the space itself gets nothing of what is for all.
+    ada.json(&["ledger", "pay", "10 hours", "--split", "bob:2,cleo:1", "--memo", "firewood"]);
+    until_balance(&cleo, "ada", -1_000);
+    for (name, smallest) in [("bob", 667), ("cleo", 333)] {
+        until_balance(&ada, name, smallest);
+    }
+    let paid = ada.json(&["ledger", "pay", "5 hours", "--among"]);
+    assert_eq!(paid.as_array().map(Vec::len), Some(2), "{paid}");
+    for (name, smallest) in [("bob", 917), ("cleo", 583), ("ada", -1_500)] {
+        until_balance(&bob, name, smallest);
+    }
+    ada.icn(&["ledger", "pay", "1 hours", "--split", "bob:1,bob:2"]).code(1).says("named twice");
+
+    let standing =
+        word(&ada.json(&["ledger", "recurring", "add", "bob", "0.50 hours", "--every", "1d"])["ref"]);
+    until_balance(&bob, "bob", 967);
+    ada.json(&["ledger", "recurring", "end", &standing]);
+    assert_eq!(ada.json(&["ledger", "recurring", "list"])["total"], 0);
+    let all = ada.json(&["ledger", "recurring", "list", "--all"]);
+    assert_eq!((&all["items"][0]["ended"], &all["items"][0]["paid"]), (&true.into(), &1.into()), "{all}");
+    ada.icn(&["ledger", "recurring", "end", &standing]).code(1).says("decided already");
+    agree([&ada, &bob, &cleo]);
+}
