@@ -33,7 +33,7 @@ pub(super) async fn balance(
         Column::Right("AVAILABLE"),
         Column::Left(""),
     ];
-    let empty = "no balances: the space has no currency yet, see `icn space currency`";
+    let empty = "no balances: nothing was paid yet, or the space has no currency (`icn space currency`)";
     print_page(context, &page, args.page.offset, empty, &heading, |balance| {
         let frozen = balance.frozen.as_deref().map(|reason| format!("frozen: {}", clean(reason)));
         vec![
