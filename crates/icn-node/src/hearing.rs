@@ -28,10 +28,10 @@ pub(crate) async fn run(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
             }
             Event::Gossip { topic, from, data, verdict } => {
                 let judged = hear_gossip(&node, &topic, &data).await;
-                if judged == Verdict::Reject {
-                    node.trust.blame(node.clock.now().at, &from, Violation::Malformed);
+                if let Err(violation) = judged {
+                    node.trust.blame(node.clock.now().at, &from, violation);
                 }
-                verdict.send(judged);
+                verdict.send(judged.unwrap_or(Verdict::Reject));
             }
             Event::Request { from, data, reply } => {
                 hear_request(&node, from, &data, Asker::Peer(reply)).await
@@ -109,39 +109,58 @@ fn seen(seen: Seen, key: MessageKey) -> Result<(), Stop> {
     }
 }
 
-/// Judges a gossip message: rejected is only what its forwarder could have known to be wrong.
-async fn hear_gossip(node: &Arc<Node>, topic: &str, data: &Bytes) -> Verdict {
+/// What a message did wrong whose rule blames its sender.
+const fn violation_of(error: &ProtocolError) -> Violation {
+    match error {
+        ProtocolError::Signature(_) => Violation::InvalidSignature,
+        ProtocolError::TooLarge { .. }
+        | ProtocolError::Codec(_)
+        | ProtocolError::Envelope(_)
+        | ProtocolError::Shape { .. }
+        | ProtocolError::Field { .. }
+        | ProtocolError::Stale { .. }
+        | ProtocolError::Future { .. }
+        | ProtocolError::WrongSigner { .. } => Violation::Malformed,
+    }
+}
+
+/// Judges a gossip message.
+///
+/// # Errors
+///
+/// What its forwarder could have known to be wrong: it is rejected.
+async fn hear_gossip(node: &Arc<Node>, topic: &str, data: &Bytes) -> Result<Verdict, Violation> {
     let verified = match verify(node, data, GOSSIP_BYTES_MAX) {
         Ok(verified) => verified,
         Err(Stop::Rule(error)) => {
             node.metrics.message_refused(refusal_label(&error.code()));
             tracing::debug!(topic, error = %error, "a gossip message was refused");
-            return if error.blames_sender() { Verdict::Reject } else { Verdict::Ignore };
+            return if error.blames_sender() { Err(violation_of(&error)) } else { Ok(Verdict::Ignore) };
         }
         Err(Stop::Unknown(name)) => {
             node.metrics.message_refused("unknown_variant");
             tracing::debug!(topic, name, "a gossip message of an unknown kind was ignored");
-            return Verdict::Ignore;
+            return Ok(Verdict::Ignore);
         }
         Err(Stop::Repeat(..)) => {
             node.metrics.replay_detected();
-            return Verdict::Ignore;
+            return Ok(Verdict::Ignore);
         }
         Err(Stop::Full) => {
             node.metrics.message_refused("replay_full");
-            return Verdict::Ignore;
+            return Ok(Verdict::Ignore);
         }
     };
     if !node.trust.may_publish(node.clock.now().at, &verified.sender(), topic) {
         node.metrics.message_refused("not_allowed");
-        return Verdict::Ignore;
+        return Ok(Verdict::Ignore);
     }
     let belongs = topic.parse::<Topic>().is_ok_and(|topic| topic.accepts(verified.message()));
     if !belongs {
-        return Verdict::Reject;
+        return Err(Violation::Malformed);
     }
     tell_gossip(node, verified).await;
-    Verdict::Accept
+    Ok(Verdict::Accept)
 }
 
 /// Lets this node's own executor hear what this node announces.
@@ -197,6 +216,7 @@ pub(crate) async fn hear_request(node: &Arc<Node>, from: PeerId, data: &Bytes, a
         Err(Stop::Rule(error)) => {
             if error.blames_sender() {
                 node.net.report(from, Misbehaviour::Major);
+                node.trust.blame(node.clock.now().at, &from, violation_of(&error));
             }
             return refuse(asker, error.code(), error.to_string());
         }

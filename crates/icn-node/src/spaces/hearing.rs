@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use icn_gossip::{LiveMessage, LogId};
-use icn_ledger::replica::{Checked, Event, Live};
+use icn_gossip::{EntryError, LiveError, LiveMessage, LogId};
+use icn_ledger::replica::{CheckError, Checked, Event, Live};
 use icn_net::{PeerId, Verdict, VerdictSender};
 use icn_trust::Violation;
-
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -35,8 +34,8 @@ pub(crate) fn hear_live(node: &Arc<Node>, topic: &str, from: PeerId, data: Bytes
             }
             Err(error) => {
                 node.metrics.message_refused("space_entry");
-                node.trust.blame(node.clock.now().at, &peer, Violation::Malformed);
-                tracing::debug!(%from, error, "a live message of a space was refused");
+                node.trust.blame(node.clock.now().at, &peer, error.violation());
+                tracing::debug!(%from, %error, "a live message of a space was refused");
                 verdict.send(Verdict::Reject);
                 None
             }
@@ -65,23 +64,50 @@ pub(super) async fn run(space: Arc<Space>, mut messages: mpsc::UnboundedReceiver
     }
 }
 
-fn read(node: &Node, space: &Space, data: &[u8]) -> Result<Live, String> {
-    let message = LiveMessage::parse(data).map_err(|error| error.to_string())?;
+/// Why a live message is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("it is no live message")]
+    Message(#[from] LiveError),
+    #[error(transparent)]
+    Entry(#[from] CheckError),
+    #[error("the entry belongs to another log")]
+    OtherLog,
+    #[error("the proof of a fork does not hold")]
+    Proof(#[from] icn_gossip::ForkError),
+    #[error("not a vote, or not signed by its witness")]
+    Vote,
+}
+
+impl Refused {
+    /// What whoever sent it did wrong.
+    const fn violation(&self) -> Violation {
+        match self {
+            Self::Entry(CheckError::Entry(EntryError::Signature(_))) => Violation::InvalidSignature,
+            Self::Message(_) | Self::Entry(_) | Self::OtherLog | Self::Proof(_) | Self::Vote => {
+                Violation::Malformed
+            }
+        }
+    }
+}
+
+fn read(node: &Node, space: &Space, data: &[u8]) -> Result<Live, Refused> {
+    let message = LiveMessage::parse(data)?;
     match message {
         LiveMessage::Entry(signed) => {
-            let checked = Checked::new(signed, &node.verifier).map_err(|error| error.to_string())?;
+            let checked = Checked::new(signed, &node.verifier)?;
             if checked.entry.entry().log() != space.log {
-                return Err("the entry belongs to another log".to_owned());
+                return Err(Refused::OtherLog);
             }
             Ok(Live::Entry(Box::new(checked)))
         }
         LiveMessage::Proof(proof) => {
-            proof.check(&node.verifier).map_err(|error| error.to_string())?;
+            proof.check(&node.verifier)?;
             Ok(Live::Proof(Box::new(proof)))
         }
         LiveMessage::Extra(bytes) => Space::read_vote(&bytes, &node.verifier)
             .map(|vote| Live::Vote(Box::new(vote)))
-            .ok_or_else(|| "not a vote, or not signed by its witness".to_owned()),
+            .ok_or(Refused::Vote),
     }
 }
 
@@ -98,5 +124,39 @@ pub(crate) async fn peer_left(node: &Arc<Node>, peer: PeerId) {
     let Some(did) = icn_identity::did_of(&peer) else { return };
     for space in node.spaces.all() {
         space.happen(Event::PeerDown(did)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icn_gossip::{Entry, TopicName};
+    use icn_identity::{Ed25519Verifier, Keypair};
+    use icn_types::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_signature_weighs_more_than_bytes_that_are_no_entry() {
+        let keys = [1, 2].map(|n| Keypair::from_seed([n; 32]));
+        let act = icn_ledger::Act::Appoint { member: keys[1].did() };
+        let body = icn_ledger::Post::new(vec![act]).encode().unwrap();
+        let entry = Entry {
+            v: 1,
+            space: keys[0].did(),
+            topic: TopicName::ledger(),
+            author: keys[0].did(),
+            seq: 1,
+            prev: None,
+            deps: Vec::new(),
+            at: Timestamp::from_millis(1),
+            body,
+        };
+        let refused = |signed| Checked::new(signed, &Ed25519Verifier::new()).map_err(Refused::from);
+        let good = entry.clone().sign(&keys[0]).unwrap();
+        assert!(refused(good.signed().clone()).is_ok());
+        let forged = icn_gossip::SignedEntry::new(good.signed().entry().to_vec(), vec![7; 64]);
+        assert_eq!(refused(forged).unwrap_err().violation(), Violation::InvalidSignature);
+        let nothing = icn_gossip::SignedEntry::new(vec![0x17], vec![7; 64]);
+        assert_eq!(refused(nothing).unwrap_err().violation(), Violation::Malformed);
     }
 }
