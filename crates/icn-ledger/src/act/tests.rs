@@ -332,6 +332,7 @@ fn any_act() -> impl Strategy<Value = Act> {
                     },
                     count,
                     until: count.map(|_| start),
+                    budget: None,
                 }
             )),
         (any_did(), code(), amount(), 1..=u64::MAX, "[^\\p{Cc}]{0,40}").prop_map(

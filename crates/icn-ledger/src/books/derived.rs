@@ -106,7 +106,8 @@ impl Rule {
             | Self::SetCertified { .. }
             | Self::Sealed(_)
             | Self::Branch
-            | Self::Demurrage { .. } => None,
+            | Self::Demurrage { .. }
+            | Self::Treasuries(_) => None,
         }
     }
 }

@@ -342,6 +342,7 @@ pub fn standing(to: Did, amount: i64, start: u64, days: u32) -> StandingOrder {
         every: Every::Days(days),
         count: None,
         until: None,
+        budget: None,
     }
 }
 

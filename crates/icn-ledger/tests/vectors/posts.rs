@@ -63,6 +63,7 @@ fn acts() -> Vec<(&'static str, Act)> {
         every: Every::Months(1),
         count: Some(12),
         until: None,
+        budget: None,
     };
     let dispute = Act::Dispute;
     let resolve = |outcome| dispute(DisputeAct::Resolve { dispute: order(), outcome });
