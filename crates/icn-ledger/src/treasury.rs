@@ -195,8 +195,8 @@ mod tests {
         assert_eq!(once.period(Some("2090-01-01T00:00:00.000Z".parse().unwrap())), 0);
         assert_eq!(once.period_end(0), None);
         // Far away is no panic.
-        week.period(Some(Timestamp::from_millis(u64::MAX)));
-        month.period(Some(Timestamp::from_millis(u64::MAX)));
+        assert!(week.period(Some(Timestamp::from_millis(u64::MAX))) > 0);
+        assert!(month.period(Some(Timestamp::from_millis(u64::MAX))) > 0);
     }
 
     #[test]
