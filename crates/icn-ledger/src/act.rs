@@ -340,7 +340,14 @@ impl Post {
     /// Makes a post of acts alone.
     #[must_use]
     pub const fn new(acts: Vec<Act>) -> Self {
-        Self { v: POST_VERSION, acts, certificates: Vec::new(), approvals: Vec::new(), key: None, mandate: None }
+        Self {
+            v: POST_VERSION,
+            acts,
+            certificates: Vec::new(),
+            approvals: Vec::new(),
+            key: None,
+            mandate: None,
+        }
     }
 
     /// Reads the body of an entry and checks form and ranges.

@@ -40,8 +40,8 @@ use self::state::{NONE, Rule, STOPPED, State, hash_of, number};
 use self::view::View;
 pub use self::views::{
     Balance, BudgetView, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView, Explanation,
-    ForkView, Member, OrderKind, OrderStatus, OrderView, ProposalStatus, ProposalView, Quarantined, SealView, StandingView, Transfer, TransferCause,
-    TreasuryView, WitnessSetView,
+    ForkView, Member, OrderKind, OrderStatus, OrderView, ProposalStatus, ProposalView, Quarantined, SealView,
+    StandingView, Transfer, TransferCause, TreasuryView, WitnessSetView,
 };
 pub use self::words::{RATINGS_MAX, RatingView, TRUSTED_MAX, TrustEdge};
 use crate::act::{Act, OrderRef, Post};

@@ -32,10 +32,10 @@ pub use crate::act::{
     PROOFS_MAX, Post, SET_MAX, post_of,
 };
 pub use crate::books::{
-    Balance, Books, BooksError, BudgetView, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView,
-    Explanation, ForkRule, ForkView, Item, Member, OrderKind, OrderStatus, OrderView, Outcome, ProposalStatus, ProposalView, Quarantined,
-    RATINGS_MAX, RatingView, Reason, SealView, StandingView, TRUSTED_MAX, Transfer, TransferCause,
-    TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
+    Balance, Books, BooksError, BudgetView, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus,
+    DisputeView, Explanation, ForkRule, ForkView, Item, Member, OrderKind, OrderStatus, OrderView, Outcome,
+    ProposalStatus, ProposalView, Quarantined, RATINGS_MAX, RatingView, Reason, SealView, StandingView,
+    TRUSTED_MAX, Transfer, TransferCause, TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
 };
 pub use crate::certificate::{
     APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,

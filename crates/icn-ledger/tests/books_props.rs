@@ -253,8 +253,14 @@ proptest! {
 fn the_histories_hold_what_is_derived() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for seed in 0..100 {
-        let wild =
-            Wild { steps: 80, forks: seed % 2 == 0, seals: true, witnesses: seed % 3 == 0, derived: true, treasuries: false };
+        let wild = Wild {
+            steps: 80,
+            forks: seed % 2 == 0,
+            seals: true,
+            witnesses: seed % 3 == 0,
+            derived: true,
+            treasuries: false,
+        };
         let history = draw(seed, wild);
         let books = history.replay(&history.all());
         for transfer in (1..=6).flat_map(|n| books.transfers(&books_support::did(n), 0, 1_000)) {

@@ -6,7 +6,9 @@ mod books_support;
 use std::collections::BTreeSet;
 
 use books_support::*;
-use icn_ledger::{Act, Every, Mandate, OrderRef, Post, Proposal, ProposalStatus, Reason, StandingOrder, Verdict};
+use icn_ledger::{
+    Act, Every, Mandate, OrderRef, Post, Proposal, ProposalStatus, Reason, StandingOrder, Verdict,
+};
 use icn_types::{Did, Timestamp};
 
 const ROOM: Verdict = Verdict::Valid;
@@ -272,10 +274,8 @@ fn periods_of_a_budget_follow_sealed_time() {
 #[test]
 fn a_budget_ends_by_its_time_by_a_word_and_with_a_membership() {
     let mut story = pot();
-    let timed = icn_ledger::Budget {
-        until: Some(Timestamp::from_millis(5_000)),
-        ..budget(Some(did(6)), 10, None)
-    };
+    let timed =
+        icn_ledger::Budget { until: Some(Timestamp::from_millis(5_000)), ..budget(Some(did(6)), 10, None) };
     let raw = story.says(root(), vec![Act::Budget(timed), Act::Budget(budget(Some(did(6)), 10, None))]);
     let (timed, revoked) = (story.history.order(raw, 0), story.history.order(raw, 1));
     let ask = |story: &mut Story, budget| {

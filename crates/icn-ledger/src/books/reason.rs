@@ -194,7 +194,9 @@ pub enum Reason {
         requested: i64,
     },
     /// The holder of the budget signed two entries at one place.
-    #[error("the holder of the budget has two entries at one place of its chain: a steward has to lift it first")]
+    #[error(
+        "the holder of the budget has two entries at one place of its chain: a steward has to lift it first"
+    )]
     ForkedHolder,
 }
 

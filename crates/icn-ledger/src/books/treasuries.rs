@@ -339,7 +339,11 @@ impl Judge<'_> {
     pub(super) fn check_approvals(&self) -> Result<(), Reason> {
         match self.draft.leave {
             // Acts before in the same entry may have made the author a treasury.
-            None => self.lens().treasury(self.draft.author).and_then(|rule| self.missing(rule, |_| false)).map_or(Ok(()), Err),
+            None => self
+                .lens()
+                .treasury(self.draft.author)
+                .and_then(|rule| self.missing(rule, |_| false))
+                .map_or(Ok(()), Err),
             Some(Ok(Leave::Full)) => Ok(()),
             Some(Ok(Leave::Within { missing, .. }) | Err(missing)) => Err(missing),
         }
@@ -441,9 +445,7 @@ impl<'a> Lens<'a> {
     /// Returns the entry that carried a proposal out.
     fn enacted(&self, place: Place) -> Option<u32> {
         let mut steps = self.about(&self.state.treasuries.proposals, place);
-        let is_it = |event: &&Event| {
-            matches!(&event.rule, Rule::Treasuries(TreasuryStep::Enact(which)) if *which == place)
-        };
+        let is_it = |event: &&Event| matches!(&event.rule, Rule::Treasuries(TreasuryStep::Enact(which)) if *which == place);
         steps.find(is_it).map(|event| event.entry)
     }
 

@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_ledger::{
-    Act, Approval, Books, Budget, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy,
-    Every, Invitation, Item, Mandate, OrderRef, Post, Proposal, SpacePolicy, StandingOrder, Tier, Verdict,
+    Act, Approval, Books, Budget, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome,
+    DisputePolicy, Every, Invitation, Item, Mandate, OrderRef, Post, Proposal, SpacePolicy, StandingOrder,
+    Tier, Verdict,
 };
 use icn_types::{Cid, Did, JobOutcome, Timestamp, TrustContext, codec};
 use serde_bytes::ByteBuf;

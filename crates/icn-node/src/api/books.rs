@@ -34,13 +34,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
-    AskRequest, Asked, Balance, Books, Budget, BudgetRequest, DebtClaim, DemurrageRule, Dispute, DisputeRequest, DisputeStepRequest,
-    EntryStream, EntryView, Explain, Explanation, Export, Fork, GrantRequest, Granted, HoldRequest, Invited,
-    JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement, NewIdentity,
-    NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest, Proposal,
-    ProposalRequest, ProposalTurn, Quarantined,
-    RuleRequest, Seal, Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer,
-    TurnRequest, WitnessSet, Written,
+    AskRequest, Asked, Balance, Books, Budget, BudgetRequest, DebtClaim, DemurrageRule, Dispute,
+    DisputeRequest, DisputeStepRequest, EntryStream, EntryView, Explain, Explanation, Export, Fork,
+    GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member,
+    Misbehaviour, Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest,
+    PrepareRequest, Proposal, ProposalRequest, ProposalTurn, Quarantined, RuleRequest, Seal, Space,
+    SplitRequest, Standing, StandingRequest, StatementRequest, Transfer, TurnRequest, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;

@@ -206,7 +206,8 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
         Act::Dispute(step) => dispute_text(step, words, orders),
         Act::Propose(proposal) => {
             let acts: Vec<String> = proposal.acts.iter().map(|act| text(act, words, orders)).collect();
-            let budget = proposal.budget.map_or_else(String::new, |id| format!(" within the budget {}", short(&id)));
+            let budget =
+                proposal.budget.map_or_else(String::new, |id| format!(" within the budget {}", short(&id)));
             format!("asks the treasury {}{budget}: {}", who(&proposal.treasury), acts.join("; "))
         }
         Act::Approve { proposal } => format!("approves the proposal {}", short(proposal)),
@@ -215,11 +216,7 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
             let holder = terms.holder.as_ref().map_or_else(|| "its standing orders".to_owned(), who);
             let every = terms.every.map_or_else(|| "once".to_owned(), super::standings::every_text);
             let amount = sum(terms.amount, &terms.currency);
-            format!(
-                "allots {amount} of {} to {holder} {every}{}",
-                who(&terms.treasury),
-                said(&terms.purpose)
-            )
+            format!("allots {amount} of {} to {holder} {every}{}", who(&terms.treasury), said(&terms.purpose))
         }
         Act::EndBudget { budget } => format!("ends the budget {}", short(budget)),
         Act::EndStanding { standing } => format!("ends the standing order {}", short(standing)),

@@ -310,8 +310,9 @@ fn treasury(space: &Space, account: Did) -> Result<TreasuryView, Problem> {
     let mut all = replica.books().treasuries().into_iter();
     all.find(|one| one.account == account).ok_or_else(|| {
         let name = Words::of(replica.books()).name(&account);
-        let detail =
-            format!("{name} is no treasury: name one, or have a steward make it one with `icn space treasury`");
+        let detail = format!(
+            "{name} is no treasury: name one, or have a steward make it one with `icn space treasury`"
+        );
         Problem::invalid("not-a-treasury", detail)
     })
 }
@@ -359,9 +360,7 @@ fn chosen_budget(
         return Ok(None);
     }
     match fitting.next() {
-        Some(short) if !short.is_ended && !short.is_over => {
-            Err(over_budget(words, short, amount))
-        }
+        Some(short) if !short.is_ended && !short.is_over => Err(over_budget(words, short, amount)),
         Some(_) => Err(Problem::refused("budget-ended", Reason::BudgetEnded.to_string())),
         // The books say what is wrong.
         None => Ok(named),

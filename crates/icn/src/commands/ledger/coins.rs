@@ -1,7 +1,8 @@
 //! Standing orders, payments to several, charges on idle balances, and transfers that nobody's chain wrote.
 
 use icn_gateway::api::books::{
-    DemurrageRule, Every, Order, Proposed, Rule, SplitRequest, Standing, StandingRequest, Transfer, TurnRequest,
+    DemurrageRule, Every, Order, Proposed, Rule, SplitRequest, Standing, StandingRequest, Transfer,
+    TurnRequest,
 };
 use icn_types::Page;
 
@@ -11,8 +12,8 @@ use super::super::space::write_rule;
 use super::account::add;
 use super::{final_cell, status_cell, treasury};
 use crate::cli::{
-    DemurrageCommand, FromArgs, PayArgs, RecurringAddArgs, RecurringCommand, RecurringEndArgs, RecurringListArgs,
-    TransfersArgs, WriteOffArgs,
+    DemurrageCommand, FromArgs, PayArgs, RecurringAddArgs, RecurringCommand, RecurringEndArgs,
+    RecurringListArgs, TransfersArgs, WriteOffArgs,
 };
 use crate::client::escaped;
 use crate::error::{CliError, Exit};
