@@ -7,7 +7,7 @@ use super::*;
 use crate::certificate::Vote;
 use crate::invitation::InvitationTerms;
 use crate::policy::{Finality, Tier};
-use crate::{DisputeAct, DisputeOutcome};
+use crate::{DisputeAct, DisputeOutcome, Every};
 
 fn key(n: u8) -> Keypair {
     Keypair::from_seed([n; 32])
