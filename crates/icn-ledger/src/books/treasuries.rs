@@ -506,6 +506,25 @@ impl<'a> Lens<'a> {
             + self.own.iter().filter(|event| is_proposal_to(event, treasury)).count()
     }
 
+    /// Tells whether a time of a budget or an open proposal is over of which no seal knows: an end, or a period in which
+    /// something was spent.
+    pub(super) fn treasuries_await(&self, sealed: u64, now: u64) -> bool {
+        let [sealed, now] = [sealed, now].map(Timestamp::from_millis);
+        let is_due = |time: Option<Timestamp>| time.is_some_and(|time| sealed < time && time <= now);
+        let treasuries = &self.state.treasuries;
+        let open = treasuries.open.values().flatten();
+        let mut proposals = open.filter_map(|place| self.proposal(*place).map(|asked| (*place, asked)));
+        let mut budgets = treasuries.budgets.keys().filter(|place| !self.is_budget_ended(**place));
+        proposals.any(|(place, asked)| is_due(asked.proposal.expires) && !self.is_withdrawn(place, asked.by))
+            || budgets.any(|place| {
+                self.budget(*place).is_some_and(|budget| {
+                    let period = budget.terms.period(Some(sealed));
+                    let is_spent = treasuries.spent(*place, period) > 0 && !self.has_come(budget.terms.until);
+                    is_due(budget.terms.until) || (is_spent && budget.terms.period(Some(now)) > period)
+                })
+            })
+    }
+
     fn budgets_of(&self, treasury: u32) -> usize {
         let known = self.state.treasuries.budgets.keys().filter(|place| {
             self.budget(**place)
