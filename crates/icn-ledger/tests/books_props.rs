@@ -54,7 +54,8 @@ fn compare(history: &History, seed: u64) {
 
 /// A treasury among whatever else there is.
 fn treasuries(seed: u64) -> Wild {
-    let (forks, witnesses, derived) = (seed % 3 == 0, seed % 4 == 0, seed % 5 == 0);
+    let (forks, witnesses, derived) =
+        (seed.is_multiple_of(3), seed.is_multiple_of(4), seed.is_multiple_of(5));
     Wild { steps: 120, forks, seals: true, witnesses, derived, treasuries: true }
 }
 

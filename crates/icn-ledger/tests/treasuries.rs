@@ -392,16 +392,12 @@ fn a_fork_of_the_holder_takes_nothing_from_a_payee_and_stops_the_holder_once_it_
     let taken = story.says(did(2), vec![accept(story.history.order(paid, 0))]);
     assert_eq!(story.verdict(taken), ROOM);
     // The holder signs another entry at the same place, and asks on each branch for all that it can.
-    let mut branches = 0;
-    for note in 0..4 {
+    for branches in 1..=4 {
         let mut fork = known.clone();
         fork.remove(&story.history.by_id[&first.entry]);
         let deps: Vec<usize> = story.history.heads(&fork);
-        let post = Post::new(vec![proposal(vec![pay(did(3), 5 + note)], Some(allotted))]);
+        let post = Post::new(vec![proposal(vec![pay(did(3), 4 + branches)], Some(allotted))]);
         let raw = story.history.write(did(6), before, &deps, post);
-        let mut seen = story.history.pasts[raw].clone();
-        seen.extend(known.iter().filter(|raw| story.history.raws[**raw].author != did(6)));
-        branches += 1;
         let books = story.books();
         assert_eq!(books.verdicts(paid as u32), [ROOM], "whatever branch counts after {branches}");
         assert_eq!(books.verdicts(taken as u32), [ROOM]);
@@ -413,7 +409,6 @@ fn a_fork_of_the_holder_takes_nothing_from_a_payee_and_stops_the_holder_once_it_
     assert_eq!(story.books().budgets(None).remove(0).spent, 4);
     story.says(root(), vec![Act::Unfreeze { account: did(6) }]);
     let head = *story.history.all().iter().rfind(|raw| story.history.raws[**raw].author == did(6)).unwrap();
-    let head = story.books().order(&story.history.order(head, 0)).map_or(head, |_| head);
     let asked = story.history.order(head, 0);
     let lifted = enacts(&mut story, asked);
     assert_eq!(story.verdict(lifted), no(Reason::OverBudget { left: 6, requested: 8 }));

@@ -135,13 +135,18 @@ pub(super) enum Leave {
 
 impl Judge<'_> {
     pub(super) fn treasury_act(&mut self, index: u32, act: &Act) -> Result<(), Reason> {
-        match act {
-            Act::Propose(proposal) => self.propose(index, proposal),
-            Act::Approve { proposal } => self.approve(index, proposal),
-            Act::Withdraw { proposal } => self.withdraw(index, proposal),
-            Act::Budget(terms) => self.allot(index, terms),
-            Act::EndBudget { budget } => self.end_budget(index, budget),
-            _ => Ok(()),
+        if let Act::Propose(proposal) = act {
+            self.propose(index, proposal)
+        } else if let Act::Approve { proposal } = act {
+            self.approve(index, proposal)
+        } else if let Act::Withdraw { proposal } = act {
+            self.withdraw(index, proposal)
+        } else if let Act::Budget(terms) = act {
+            self.allot(index, terms)
+        } else if let Act::EndBudget { budget } = act {
+            self.end_budget(index, budget)
+        } else {
+            Ok(())
         }
     }
 
@@ -420,25 +425,24 @@ impl<'a> Lens<'a> {
 
     fn proposal(&self, place: Place) -> Option<Asked<'a>> {
         let mut steps = self.about(&self.state.treasuries.proposals, place);
-        steps.find_map(|event| match &event.rule {
-            Rule::Treasuries(TreasuryStep::Propose { treasury, by, proposal })
-                if (event.entry, event.index) == place =>
-            {
-                Some(Asked { treasury: *treasury, by: *by, proposal })
-            }
-            _ => None,
+        steps.find_map(|event| {
+            let Rule::Treasuries(TreasuryStep::Propose { treasury, by, proposal }) = &event.rule else {
+                return None;
+            };
+            let asked = Asked { treasury: *treasury, by: *by, proposal };
+            ((event.entry, event.index) == place).then_some(asked)
         })
     }
 
     fn budget(&self, place: Place) -> Option<Allotted<'a>> {
         let mut steps = self.about(&self.state.treasuries.budgets, place);
-        steps.find_map(|event| match &event.rule {
-            Rule::Treasuries(TreasuryStep::Budget { treasury, holder, currency, terms })
-                if (event.entry, event.index) == place =>
-            {
-                Some(Allotted { treasury: *treasury, holder: *holder, currency: *currency, terms })
-            }
-            _ => None,
+        steps.find_map(|event| {
+            let Rule::Treasuries(TreasuryStep::Budget { treasury, holder, currency, terms }) = &event.rule
+            else {
+                return None;
+            };
+            let known = Allotted { treasury: *treasury, holder: *holder, currency: *currency, terms };
+            ((event.entry, event.index) == place).then_some(known)
         })
     }
 
@@ -452,13 +456,11 @@ impl<'a> Lens<'a> {
     /// Returns the last word of an account about a proposal.
     fn word(&self, place: Place, by: u32) -> Option<bool> {
         let steps = self.about(&self.state.treasuries.proposals, place);
-        let said = steps.filter_map(|event| match &event.rule {
-            Rule::Treasuries(TreasuryStep::Approve { proposal, by: who, is_given })
-                if *proposal == place && *who == by =>
-            {
-                Some((self.rank(event), *is_given))
-            }
-            _ => None,
+        let said = steps.filter_map(|event| {
+            let Rule::Treasuries(TreasuryStep::Approve { proposal, by: who, is_given }) = &event.rule else {
+                return None;
+            };
+            (*proposal == place && *who == by).then(|| (self.rank(event), *is_given))
         });
         said.max_by_key(|(rank, _)| *rank).map(|(_, is_given)| is_given)
     }

@@ -463,8 +463,11 @@ pub fn proposal(acts: Vec<Act>, budget: Option<OrderRef>) -> Act {
 /// The entry of a treasury that carries a proposal out.
 pub fn enacting(history: &History, proposal: OrderRef) -> Post {
     let raw = &history.raws[history.by_id[&proposal.entry]];
-    let Act::Propose(said) = &raw.post.acts[proposal.index as usize] else { panic!("no proposal") };
-    Post { mandate: Some(Mandate::Proposal(proposal)), ..Post::new(said.acts.clone()) }
+    let acts = match &raw.post.acts[proposal.index as usize] {
+        Act::Propose(said) => said.acts.clone(),
+        _ => vec![],
+    };
+    Post { mandate: Some(Mandate::Proposal(proposal)), ..Post::new(acts) }
 }
 
 /// Draws what is said about the treasury, often by somebody who may not.

@@ -382,20 +382,18 @@ fn over_budget(words: &Words, budget: &BudgetView, amount: i64) -> Problem {
 }
 
 /// Says by which rule something is refused, with amounts as people read them.
-pub(super) fn reason_text(words: &Words, acts: &[Act], reason: Reason) -> String {
-    let codes = acts.iter().find_map(|act| match act {
-        Act::Pay { currency, .. } | Act::Hold { currency, .. } => Some(currency.as_str()),
-        _ => None,
+fn reason_text(words: &Words, acts: &[Act], reason: Reason) -> String {
+    let code = acts.iter().find_map(|act| {
+        let (Act::Pay { currency, .. } | Act::Hold { currency, .. }) = act else { return None };
+        Some(currency.as_str())
     });
-    let text = |smallest: i64| words.amount(smallest, codes.unwrap_or_default()).text;
-    match reason {
-        Reason::OverBudget { left, requested } => {
-            format!("the budget has {} left in this period, but this takes {}", text(left), text(requested))
-        }
-        Reason::LimitExceeded { available, requested } => {
-            format!("the treasury can spend {}, but this takes {}", text(available), text(requested))
-        }
-        other => other.to_string(),
+    let text = |smallest: i64| words.amount(smallest, code.unwrap_or_default()).text;
+    if let Reason::OverBudget { left, requested } = reason {
+        format!("the budget has {} left in this period, but this takes {}", text(left), text(requested))
+    } else if let Reason::LimitExceeded { available, requested } = reason {
+        format!("the treasury can spend {}, but this takes {}", text(available), text(requested))
+    } else {
+        reason.to_string()
     }
 }
 
