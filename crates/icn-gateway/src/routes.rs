@@ -9,6 +9,7 @@ mod node;
 mod overview;
 mod receipts;
 mod spaces;
+mod treasuries;
 mod trust;
 
 use std::convert::Infallible;
@@ -150,6 +151,12 @@ fn books() -> Router<Shared> {
         .route("/spaces/{space}/standings", get(disputes::standings).post(disputes::place_standing))
         .route("/spaces/{space}/standings/{ref}/end", post(disputes::end_standing))
         .route("/spaces/{space}/split", post(disputes::split))
+        .route("/spaces/{space}/proposals", get(treasuries::proposals).post(treasuries::propose))
+        .route("/spaces/{space}/proposals/{ref}", get(treasuries::proposal))
+        .route("/spaces/{space}/proposals/{ref}/approve", post(treasuries::approve))
+        .route("/spaces/{space}/proposals/{ref}/withdraw", post(treasuries::withdraw))
+        .route("/spaces/{space}/budgets", get(treasuries::budgets).post(treasuries::allot))
+        .route("/spaces/{space}/budgets/{ref}/end", post(treasuries::end_budget))
         .route("/spaces/{space}/transfers", get(disputes::transfers))
         .route("/spaces/{space}/demurrage", get(disputes::demurrage))
         .route("/spaces/{space}/disputes", get(disputes::list).post(disputes::file))

@@ -65,6 +65,8 @@ async fn each_route_asks_for_what_it_says() {
         "misbehaviour",
         "seals",
         "standings",
+        "proposals",
+        "budgets",
         "transfers",
         "demurrage",
         "disputes",
@@ -102,6 +104,18 @@ async fn each_route_asks_for_what_it_says() {
     let expected = r#"split x {"amount":"5 hours","key":null,"memo":null,"shares":[]}"#;
     check("POST", "/v1/spaces/x/split", split, expected).await;
     check("POST", "/v1/spaces/x/standings/bafy/end", json!(null), r#"end_standing x ["bafy",null]"#).await;
+    check("GET", "/v1/spaces/x/proposals/bafy%230", json!(null), r#"proposal x "bafy#0""#).await;
+    let propose = json!({ "treasury": "pot", "act": { "end_budget": { "budget": "bafy" } }, "as": "bob" });
+    let expected = r#"propose x {"act":{"end_budget":{"budget":"bafy"}},"as":"bob","treasury":"pot"}"#;
+    check("POST", "/v1/spaces/x/proposals", propose, expected).await;
+    for (turn, name) in [("approve", "Approve"), ("withdraw", "Withdraw")] {
+        let expected = format!(r#"turn_proposal x ["bafy","{name}","k"]"#);
+        check("POST", &format!("/v1/spaces/x/proposals/bafy/{turn}"), json!({ "key": "k" }), &expected).await;
+    }
+    let budget = json!({ "treasury": "pot", "terms": { "amount": "5 hours", "every": { "months": 1 } } });
+    let expected = r#"allot_budget x {"terms":{"amount":"5 hours","every":{"months":1}},"treasury":"pot"}"#;
+    check("POST", "/v1/spaces/x/budgets", budget, expected).await;
+    check("POST", "/v1/spaces/x/budgets/bafy/end", json!(null), r#"end_budget x ["bafy",null]"#).await;
     check("GET", "/v1/spaces/x/disputes/bafy%230", json!(null), r#"dispute x "bafy#0""#).await;
     let file = json!({ "order": "bafy", "reason": "late" });
     check("POST", "/v1/spaces/x/disputes", file, r#"file_dispute x ["bafy","late"]"#).await;

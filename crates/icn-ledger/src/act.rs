@@ -18,6 +18,7 @@ use crate::error::{InvitationError, PostError};
 use crate::invitation::Invitation;
 use crate::policy::{CreditPolicy, SpacePolicy};
 use crate::standing::StandingOrder;
+use crate::treasury::{Budget, Mandate, Proposal};
 
 /// The version of the form.
 pub const POST_VERSION: u8 = 1;
@@ -52,6 +53,9 @@ pub struct Post {
     /// A word of the client's choice: an author's second post with the same word is the first one again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// For a treasury: what this carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Mandate>,
 }
 
 /// One act of an entry, by its place.
@@ -310,13 +314,40 @@ pub enum Act {
         /// Why, for people.
         reason: String,
     },
+    /// Asks a treasury to do something. For the treasury itself, its approvers, and holders of its budgets; an approver
+    /// approves what it proposes.
+    Propose(Box<Proposal>),
+    /// Approves a proposal. It counts while the author is an approver.
+    Approve {
+        /// Which.
+        proposal: OrderRef,
+    },
+    /// Takes back an approval; by whoever proposed: ends the proposal.
+    Withdraw {
+        /// Which.
+        proposal: OrderRef,
+    },
+    /// Allots a sum that may be spent from a treasury without approvals. For stewards, and the treasury itself.
+    Budget(Budget),
+    /// Ends a budget. For stewards, the treasury itself, and the budget's holder.
+    EndBudget {
+        /// Which.
+        budget: OrderRef,
+    },
 }
 
 impl Post {
     /// Makes a post of acts alone.
     #[must_use]
     pub const fn new(acts: Vec<Act>) -> Self {
-        Self { v: POST_VERSION, acts, certificates: Vec::new(), approvals: Vec::new(), key: None }
+        Self {
+            v: POST_VERSION,
+            acts,
+            certificates: Vec::new(),
+            approvals: Vec::new(),
+            key: None,
+            mandate: None,
+        }
     }
 
     /// Reads the body of an entry and checks form and ranges.
@@ -344,39 +375,10 @@ impl Post {
     #[must_use]
     pub fn refs(&self) -> Vec<Cid> {
         let mut refs: Vec<Cid> = self.certificates.iter().map(|certificate| certificate.entry).collect();
-        for act in &self.acts {
-            match act {
-                Act::Pay { request, .. } => refs.extend(request.map(|request| request.entry)),
-                Act::Accept { order } | Act::Decline { order, .. } => refs.push(order.entry),
-                Act::Return { order, decline } => refs.extend([order.entry, *decline]),
-                Act::Capture { hold, .. } | Act::Claim { hold, .. } => refs.push(hold.entry),
-                Act::Seal { prev, .. } => refs.extend(prev),
-                Act::Dispute(step) => refs.extend(step.refs()),
-                Act::EndStanding { standing } => refs.push(standing.entry),
-                // What a repair gives up may be known to others only.
-                Act::Repair { .. }
-                | Act::Found { .. }
-                | Act::Policy(_)
-                | Act::Appoint { .. }
-                | Act::Dismiss { .. }
-                | Act::Admit { .. }
-                | Act::Expel { .. }
-                | Act::Join { .. }
-                | Act::Currency { .. }
-                | Act::Line { .. }
-                | Act::Freeze { .. }
-                | Act::Unfreeze { .. }
-                | Act::Witnesses { .. }
-                | Act::Treasury { .. }
-                | Act::Request { .. }
-                | Act::Hold { .. }
-                | Act::Trust { .. }
-                | Act::Rate { .. }
-                | Act::Demurrage { .. }
-                | Act::Standing(_)
-                | Act::WriteOff { .. } => {}
-            }
+        if let Some(Mandate::Proposal(by) | Mandate::Standing(by)) = &self.mandate {
+            refs.push(by.entry);
         }
+        self.acts.iter().for_each(|act| act.add_refs(&mut refs));
         refs.sort_unstable();
         refs.dedup();
         refs
@@ -456,7 +458,54 @@ impl Act {
             | Self::Rate { .. }
             | Self::Dispute(_)
             | Self::EndStanding { .. }
-            | Self::Standing(_) => false,
+            | Self::Standing(_)
+            | Self::Propose(_)
+            | Self::Approve { .. }
+            | Self::Withdraw { .. }
+            | Self::Budget(_)
+            | Self::EndBudget { .. } => false,
+        }
+    }
+
+    /// Adds the entries that this speaks of.
+    fn add_refs(&self, refs: &mut Vec<Cid>) {
+        match self {
+            Self::Pay { request, .. } => refs.extend(request.map(|request| request.entry)),
+            Self::Accept { order } | Self::Decline { order, .. } => refs.push(order.entry),
+            Self::Return { order, decline } => refs.extend([order.entry, *decline]),
+            Self::Capture { hold, .. } | Self::Claim { hold, .. } => refs.push(hold.entry),
+            Self::Seal { prev, .. } => refs.extend(prev),
+            Self::Dispute(step) => refs.extend(step.refs()),
+            Self::EndStanding { standing } => refs.push(standing.entry),
+            Self::Standing(terms) => refs.extend(terms.budget.map(|budget| budget.entry)),
+            Self::Propose(proposal) => {
+                refs.extend(proposal.budget.map(|budget| budget.entry));
+                proposal.acts.iter().for_each(|act| act.add_refs(refs));
+            }
+            Self::Approve { proposal } | Self::Withdraw { proposal } => refs.push(proposal.entry),
+            Self::EndBudget { budget } => refs.push(budget.entry),
+            // What a repair gives up may be known to others only.
+            Self::Repair { .. }
+            | Self::Found { .. }
+            | Self::Policy(_)
+            | Self::Appoint { .. }
+            | Self::Dismiss { .. }
+            | Self::Admit { .. }
+            | Self::Expel { .. }
+            | Self::Join { .. }
+            | Self::Currency { .. }
+            | Self::Line { .. }
+            | Self::Freeze { .. }
+            | Self::Unfreeze { .. }
+            | Self::Witnesses { .. }
+            | Self::Treasury { .. }
+            | Self::Request { .. }
+            | Self::Hold { .. }
+            | Self::Trust { .. }
+            | Self::Rate { .. }
+            | Self::Demurrage { .. }
+            | Self::WriteOff { .. }
+            | Self::Budget(_) => {}
         }
     }
 
@@ -483,7 +532,7 @@ impl Act {
         })
     }
 
-    fn check(&self) -> Result<(), PostError> {
+    pub(crate) fn check(&self) -> Result<(), PostError> {
         match self {
             Self::Found { name: text, .. } => name("name", Some(text)),
             Self::Policy(policy) => policy.check(),
@@ -592,7 +641,12 @@ impl Act {
             | Self::Return { .. }
             | Self::Capture { .. }
             | Self::Rate { .. }
-            | Self::EndStanding { .. } => Ok(()),
+            | Self::EndStanding { .. }
+            | Self::Approve { .. }
+            | Self::Withdraw { .. }
+            | Self::EndBudget { .. } => Ok(()),
+            Self::Propose(proposal) => proposal.check(),
+            Self::Budget(budget) => budget.check(),
         }
     }
 }
@@ -635,7 +689,7 @@ pub(crate) fn positive(amount: i64) -> Result<(), PostError> {
     if amount > 0 { Ok(()) } else { Err(PostError::Field("amount", "it must be more than 0")) }
 }
 
-fn currency(code: &str) -> Result<(), PostError> {
+pub(crate) fn currency(code: &str) -> Result<(), PostError> {
     if (TokenAmount { amount: 0, currency: code.to_owned() }).is_valid() {
         Ok(())
     } else {

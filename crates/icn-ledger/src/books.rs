@@ -21,6 +21,7 @@ mod reason;
 mod snapshot;
 mod standings;
 mod state;
+mod treasuries;
 mod view;
 mod views;
 mod words;
@@ -38,9 +39,9 @@ pub use self::snapshot::BooksError;
 use self::state::{NONE, Rule, STOPPED, State, hash_of, number};
 use self::view::View;
 pub use self::views::{
-    Balance, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView, Explanation, ForkView,
-    Member, OrderKind, OrderStatus, OrderView, Quarantined, SealView, StandingView, Transfer, TransferCause,
-    TreasuryView, WitnessSetView,
+    Balance, BudgetView, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView, Explanation,
+    ForkView, Member, OrderKind, OrderStatus, OrderView, ProposalStatus, ProposalView, Quarantined, SealView,
+    StandingView, Transfer, TransferCause, TreasuryView, WitnessSetView,
 };
 pub use self::words::{RATINGS_MAX, RatingView, TRUSTED_MAX, TrustEdge};
 use crate::act::{Act, OrderRef, Post};

@@ -24,6 +24,7 @@ mod policy;
 pub mod replica;
 mod standing;
 mod statement;
+mod treasury;
 mod witness;
 
 pub use crate::act::{
@@ -31,10 +32,10 @@ pub use crate::act::{
     PROOFS_MAX, Post, SET_MAX, post_of,
 };
 pub use crate::books::{
-    Balance, Books, BooksError, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus, DisputeView,
-    Explanation, ForkRule, ForkView, Item, Member, OrderKind, OrderStatus, OrderView, Outcome, Quarantined,
-    RATINGS_MAX, RatingView, Reason, SealView, StandingView, TRUSTED_MAX, Transfer, TransferCause,
-    TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
+    Balance, Books, BooksError, BudgetView, ClaimCause, ClaimRecord, CurrencyView, DisputeStatus,
+    DisputeView, Explanation, ForkRule, ForkView, Item, Member, OrderKind, OrderStatus, OrderView, Outcome,
+    ProposalStatus, ProposalView, Quarantined, RATINGS_MAX, RatingView, Reason, SealView, StandingView,
+    TRUSTED_MAX, Transfer, TransferCause, TreasuryView, TrustEdge, Verdict, WitnessSetView, derived_id,
 };
 pub use crate::certificate::{
     APPROVAL_SIGNATURE, Approval, Certificate, SignedVote, VOTE_SIGNATURE, Vote, approval_bytes, faults,
@@ -54,6 +55,7 @@ pub use crate::money::{Money, MoneyError, format_amount, parse_amount, split};
 pub use crate::policy::{CreditPolicy, Finality, SpacePolicy, Tier};
 pub use crate::standing::{Every, STANDING_COUNT_MAX, StandingOrder, standing_key};
 pub use crate::statement::{Period, PeriodError, Statement, StatementItem, StatementLine, StatementOf};
+pub use crate::treasury::{Budget, Mandate, Proposal};
 pub use crate::witness::{
     Candidate, Counted, Era, Handover, Memory, Refusal, SEAL_SKEW_MAX, Standing, Tally, VoteRecord, Witness,
     WitnessEffect, WitnessSet, WitnessView, merges_needed,

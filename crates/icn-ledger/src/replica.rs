@@ -14,6 +14,7 @@ mod repair;
 mod standings;
 mod syncing;
 mod taking;
+mod treasuries;
 mod turn;
 mod view;
 
@@ -32,6 +33,7 @@ use self::posting::Own;
 pub use self::posting::Refusal;
 use self::standings::Standings;
 use self::syncing::{Node, Session};
+use self::treasuries::Treasuries;
 pub use self::turn::Turn;
 use crate::books::Books;
 use crate::certificate::Certificate;
@@ -139,6 +141,7 @@ pub struct Replica {
     /// How many forks were looked at for such as this node can repair.
     repaired: usize,
     standings: Standings,
+    treasuries: Treasuries,
     must_rejudge: bool,
     started: Timestamp,
     turn: u64,
@@ -188,6 +191,7 @@ impl Replica {
             notes: Vec::new(),
             repaired: 0,
             standings: Standings::default(),
+            treasuries: Treasuries::default(),
             must_rejudge: false,
             started: Timestamp::default(),
             turn: config.seed,

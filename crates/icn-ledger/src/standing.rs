@@ -4,7 +4,7 @@ use icn_types::{Did, Timestamp};
 use jiff::{Span, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use crate::act::OrderRef;
+use crate::act::{Act, OrderRef};
 use crate::books::derived_id;
 use crate::error::PostError;
 
@@ -45,6 +45,38 @@ pub struct StandingOrder {
     /// Nothing is due after this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Of a treasury: the budget that its payments are within, so that they need no approvals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<OrderRef>,
+}
+
+impl Every {
+    pub(crate) fn check(self) -> Result<(), PostError> {
+        let (Self::Days(step) | Self::Months(step)) = self;
+        if (1..=EVERY_MAX).contains(&step) {
+            Ok(())
+        } else {
+            Err(PostError::Field("every", "1 to 3,660 days or months"))
+        }
+    }
+}
+
+/// Returns the time so many steps after a start. A month that lacks the day of the start has it on its last day.
+pub(crate) fn due_at(start: Timestamp, every: Every, number: u32) -> Option<Timestamp> {
+    let start = start.as_millis();
+    let due = match every {
+        Every::Days(days) => {
+            let step = u64::from(days).checked_mul(86_400_000)?;
+            start.checked_add(step.checked_mul(u64::from(number))?)?
+        }
+        Every::Months(months) => {
+            let first = jiff::Timestamp::from_millisecond(i64::try_from(start).ok()?).ok()?;
+            let span = Span::new().try_months(i64::from(months) * i64::from(number)).ok()?;
+            let due = first.to_zoned(TimeZone::UTC).checked_add(span).ok()?;
+            u64::try_from(due.timestamp().as_millisecond()).ok()?
+        }
+    };
+    Some(Timestamp::from_millis(due))
 }
 
 impl StandingOrder {
@@ -56,28 +88,31 @@ impl StandingOrder {
         if number >= self.count.unwrap_or(STANDING_COUNT_MAX).min(STANDING_COUNT_MAX) {
             return None;
         }
-        let start = self.start.as_millis();
-        let due = match self.every {
-            Every::Days(days) => {
-                let step = u64::from(days).checked_mul(86_400_000)?;
-                start.checked_add(step.checked_mul(u64::from(number))?)?
-            }
-            Every::Months(months) => {
-                let first = jiff::Timestamp::from_millisecond(i64::try_from(start).ok()?).ok()?;
-                let span = Span::new().try_months(i64::from(months) * i64::from(number)).ok()?;
-                let due = first.to_zoned(TimeZone::UTC).checked_add(span).ok()?;
-                u64::try_from(due.timestamp().as_millisecond()).ok()?
-            }
-        };
-        let due = Timestamp::from_millis(due);
+        let due = due_at(self.start, self.every, number)?;
         self.until.is_none_or(|until| due <= until).then_some(due)
     }
 
-    pub(crate) fn check(&self) -> Result<(), PostError> {
-        let (Every::Days(step) | Every::Months(step)) = self.every;
-        if !(1..=EVERY_MAX).contains(&step) {
-            return Err(PostError::Field("every", "1 to 3,660 days or months"));
+    /// Makes one payment of it.
+    #[must_use]
+    pub fn payment(&self) -> Act {
+        Act::Pay {
+            to: self.to,
+            amount: self.amount,
+            currency: self.currency.clone(),
+            memo: self.memo.clone(),
+            request: None,
+            expires: None,
         }
+    }
+
+    /// Tells whether an act is one payment of it.
+    #[must_use]
+    pub fn is_payment(&self, act: &Act) -> bool {
+        *act == self.payment()
+    }
+
+    pub(crate) fn check(&self) -> Result<(), PostError> {
+        self.every.check()?;
         if self.count.is_some_and(|count| !(1..=STANDING_COUNT_MAX).contains(&count)) {
             return Err(PostError::Field("count", "1 to 100,000 payments"));
         }
@@ -110,6 +145,7 @@ mod tests {
             every,
             count: None,
             until: None,
+            budget: None,
         }
     }
 

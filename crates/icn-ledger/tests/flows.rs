@@ -170,7 +170,7 @@ proptest! {
 
     #[test]
     fn every_balance_is_the_sum_of_what_is_listed(seed in 0_u64..1_000_000) {
-        let wild = Wild { steps: 60, forks: seed % 2 == 0, seals: seed % 3 > 0, witnesses: seed % 5 == 0, derived: seed % 2 == 1 };
+        let wild = Wild { steps: 60, forks: seed % 2 == 0, seals: seed % 3 > 0, witnesses: seed % 5 == 0, derived: seed % 2 == 1, treasuries: false };
         let history = draw(seed, wild);
         assert_drawn_right(&history.apply(&history.all()));
     }

@@ -28,6 +28,7 @@ fn daily(net: &mut Net, amount: i64, count: Option<u32>) -> OrderRef {
         every: Every::Days(1),
         count,
         until: None,
+        budget: None,
     };
     let posted = net.post(0, author, vec![Act::Standing(terms)]).unwrap();
     OrderRef { entry: posted.entry, index: 0 }

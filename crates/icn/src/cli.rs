@@ -13,6 +13,7 @@ mod scope;
 mod simulate;
 mod space;
 mod tools;
+mod treasury;
 mod trust;
 pub(crate) mod values;
 
@@ -42,6 +43,10 @@ pub(crate) use self::space::{
     SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
 };
 pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
+pub(crate) use self::treasury::{
+    BudgetCommand, BudgetEndArgs, BudgetListArgs, BudgetSetArgs, FromArgs, ProposalCommand, ProposalListArgs,
+    ProposalTurnArgs,
+};
 pub(crate) use self::trust::{
     ReputationArgs, ReputationCommand, TrustAddArgs, TrustArgs, TrustCommand, TrustListArgs, TrustPathArgs,
     TrustRevokeArgs,

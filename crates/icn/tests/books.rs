@@ -86,6 +86,14 @@ fn what_people_see() {
         ("ledger_recurring_add", "ledger recurring add bob 20 hours --every 1mo --memo rent"),
         ("ledger_recurring_list", "ledger recurring list --all"),
         ("ledger_recurring_end", "ledger recurring end bafy"),
+        ("ledger_pay_from", "ledger pay bob 5 hours --from pot --memo tools"),
+        ("ledger_proposal_list", "ledger proposal list --all"),
+        ("ledger_proposal_show", "ledger proposal show bafy"),
+        ("ledger_proposal_approve", "ledger proposal approve bafy"),
+        ("ledger_proposal_withdraw", "ledger proposal withdraw bafy"),
+        ("ledger_budget_set", "ledger budget set pot 50 hours --holder bob --every 1mo --for tools"),
+        ("ledger_budget_list", "ledger budget list --all"),
+        ("ledger_budget_end", "ledger budget end bafy"),
         ("ledger_split", "ledger pay 10 hours --split bob:1,ada:1"),
         ("ledger_demurrage", "ledger demurrage show"),
         ("ledger_transfers", "ledger transfers"),
@@ -386,6 +394,69 @@ fn disputes_and_standing_orders_ask_for_what_was_typed() {
         "ledger dispute resolve bafy --stands --reverse",
         "ledger recurring add bob 5 --every 1h",
         "ledger demurrage set --above 5 --rate 2 --fund pot",
+    ] {
+        assert_eq!(code(&served.icn(wrong)), 2, "{wrong}");
+    }
+}
+
+#[test]
+fn treasuries_are_asked_for_what_was_typed() {
+    let (served, books) = Served::with_spaces(&["Bakery"]);
+    for (line, route, expected) in [
+        (
+            "ledger pay bob 5 hours --from pot --lapses 7d --budget bafy --as till --key may",
+            "propose",
+            json!({
+                "treasury": "pot", "act": { "pay": { "to": "bob", "amount": "5 hours", "memo": null } },
+                "budget": "bafy", "expires_seconds": 604_800, "key": "may", "as": "till",
+            }),
+        ),
+        (
+            "ledger pay 10 hours --among --from pot",
+            "propose",
+            json!({
+                "treasury": "pot", "act": { "split": { "amount": "10 hours", "shares": [], "memo": null } },
+            }),
+        ),
+        (
+            "ledger recurring end bafy --from pot",
+            "propose",
+            json!({ "treasury": "pot", "act": { "end_standing": { "standing": "bafy" } } }),
+        ),
+        (
+            "ledger budget set pot 5 --every 2w --propose",
+            "propose",
+            json!({
+                "treasury": "pot", "act": { "budget": { "amount": "5", "every": { "days": 14 } } },
+            }),
+        ),
+        (
+            "ledger budget end bafy --propose pot",
+            "propose",
+            json!({ "treasury": "pot", "act": { "end_budget": { "budget": "bafy" } } }),
+        ),
+        (
+            "ledger budget set pot 5 --holder bob --until 2027-01-01T08:00:00Z",
+            "allot_budget",
+            json!({
+                "treasury": "pot",
+                "terms": { "holder": "bob", "amount": "5", "until": "2027-01-01T08:00:00.000Z" },
+            }),
+        ),
+    ] {
+        let output = served.icn(line);
+        assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+        assert_eq!(books.last(route), expected, "{line}");
+    }
+    let standing = "ledger recurring add bob 5 --every 1mo --from pot --budget bafy";
+    assert_eq!(code(&served.icn(standing)), 0);
+    assert_eq!(books.last("propose")["act"]["standing"]["budget"], "bafy");
+    for wrong in [
+        "ledger pay bob 5 --budget bafy",
+        "ledger pay bob 5 --from pot --wait accepted",
+        "ledger pay bob 5 --from pot --expires 7d",
+        "ledger budget set pot",
+        "ledger proposal approve",
     ] {
         assert_eq!(code(&served.icn(wrong)), 2, "{wrong}");
     }

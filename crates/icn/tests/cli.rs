@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 112] = [
+const COMMANDS: [&str; 121] = [
     "",
     "init",
     "node",
@@ -81,6 +81,15 @@ const COMMANDS: [&str; 112] = [
     "ledger recurring add",
     "ledger recurring list",
     "ledger recurring end",
+    "ledger proposal",
+    "ledger proposal list",
+    "ledger proposal show",
+    "ledger proposal approve",
+    "ledger proposal withdraw",
+    "ledger budget",
+    "ledger budget set",
+    "ledger budget list",
+    "ledger budget end",
     "ledger demurrage",
     "ledger demurrage set",
     "ledger demurrage show",

@@ -15,6 +15,7 @@ mod rule;
 mod space;
 mod standing;
 mod statement;
+mod treasury;
 
 use std::pin::Pin;
 
@@ -48,6 +49,9 @@ pub use self::space::{
 };
 pub use self::standing::{DemurrageRule, Every, Share, SplitRequest, Standing, StandingRequest, Transfer};
 pub use self::statement::{StatementFormat, StatementRequest};
+pub use self::treasury::{
+    Budget, BudgetRequest, BudgetTerms, Proposal, ProposalRequest, ProposalStatus, ProposalTurn, Proposed,
+};
 use super::{ByteStream, Problem};
 
 /// Entries as they come, and again when they are certified; without end.
@@ -139,6 +143,27 @@ pub trait Books: Send + Sync + 'static {
         reference: &str,
         request: TurnRequest,
     ) -> Result<Standing, Problem>;
+    /// Lists what treasuries are asked to do, newest first: one treasury (`account`), or all; `all`: what is over, too.
+    async fn proposals(&self, space: &str, part: Listing) -> Result<Page<Proposal>, Problem>;
+    /// Asks a treasury to do something. For the treasury itself, its approvers, and holders of its budgets.
+    async fn propose(&self, space: &str, request: ProposalRequest) -> Result<Proposal, Problem>;
+    /// Shows a proposal, found by its reference or a beginning of it.
+    async fn proposal(&self, space: &str, reference: &str) -> Result<Proposal, Problem>;
+    /// Approves a proposal, or takes that back.
+    async fn turn_proposal(
+        &self,
+        space: &str,
+        reference: &str,
+        turn: ProposalTurn,
+        request: TurnRequest,
+    ) -> Result<Proposal, Problem>;
+    /// Lists budgets of treasuries, oldest first: of one treasury (`account`), or of all; `all`: those that have ended, too.
+    async fn budgets(&self, space: &str, part: Listing) -> Result<Page<Budget>, Problem>;
+    /// Allots a budget. Stewards only; approvers propose it.
+    async fn allot_budget(&self, space: &str, request: BudgetRequest) -> Result<Budget, Problem>;
+    /// Ends a budget. For stewards and its holder; approvers propose it.
+    async fn end_budget(&self, space: &str, reference: &str, request: TurnRequest)
+    -> Result<Budget, Problem>;
     /// Lists what seals and acts of others have moved into and out of one account, newest first.
     async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem>;
     /// Lists how idle balances are charged, by currency.

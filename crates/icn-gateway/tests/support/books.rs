@@ -71,6 +71,33 @@ impl Books for FakeBooks {
     async fn end_standing(&self, space: &str, reference: &str, request: TurnRequest) -> Got<Standing> {
         Err(called("end_standing", space, json!([reference, request.key])))
     }
+    async fn proposals(&self, space: &str, listing: Listing) -> Got<Page<Proposal>> {
+        Err(called("proposals", space, part(&listing)))
+    }
+    async fn propose(&self, space: &str, request: ProposalRequest) -> Got<Proposal> {
+        Err(called("propose", space, json!(request)))
+    }
+    async fn proposal(&self, space: &str, reference: &str) -> Got<Proposal> {
+        Err(called("proposal", space, json!(reference)))
+    }
+    async fn turn_proposal(
+        &self,
+        space: &str,
+        reference: &str,
+        turn: ProposalTurn,
+        request: TurnRequest,
+    ) -> Got<Proposal> {
+        Err(called("turn_proposal", space, json!([reference, format!("{turn:?}"), request.key])))
+    }
+    async fn budgets(&self, space: &str, listing: Listing) -> Got<Page<Budget>> {
+        Err(called("budgets", space, part(&listing)))
+    }
+    async fn allot_budget(&self, space: &str, request: BudgetRequest) -> Got<Budget> {
+        Err(called("allot_budget", space, json!(request)))
+    }
+    async fn end_budget(&self, space: &str, reference: &str, request: TurnRequest) -> Got<Budget> {
+        Err(called("end_budget", space, json!([reference, request.key])))
+    }
     async fn transfers(&self, space: &str, listing: Listing) -> Got<Page<Transfer>> {
         Err(called("transfers", space, part(&listing)))
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::certificate::Vote;
 use crate::invitation::InvitationTerms;
 use crate::policy::{Finality, Tier};
-use crate::{DisputeAct, DisputeOutcome};
+use crate::{DisputeAct, DisputeOutcome, Every};
 
 fn key(n: u8) -> Keypair {
     Keypair::from_seed([n; 32])
@@ -190,6 +190,34 @@ fn one_post_has_one_byte_string() {
     assert!(Post::decode(&add("approvals", icn_types::Value::List(vec![]))).is_err());
 }
 
+#[test]
+fn proposals_within_proposals_are_refused_however_deep_they_are() {
+    // Written by hand: to make so deep an act, or to drop one, would need the stack that reading it must not need.
+    let did = codec::encode(&key(1).did()).unwrap();
+    let inner = codec::encode(&pay(1)).unwrap();
+    for depth in [1_usize, 100, 2_000, 20_000] {
+        let mut bytes = Vec::new();
+        // {"v": 1, "acts": [act]}, and in it {"propose": {"acts": [act], "treasury": did}}.
+        bytes.extend([0xa2, 0x61, b'v', 1, 0x64]);
+        bytes.extend(b"acts");
+        bytes.push(0x81);
+        for _ in 0..depth {
+            bytes.extend([0xa1, 0x67]);
+            bytes.extend(b"propose");
+            bytes.extend([0xa2, 0x64]);
+            bytes.extend(b"acts");
+            bytes.push(0x81);
+        }
+        bytes.extend(&inner);
+        for _ in 0..depth {
+            bytes.push(0x68);
+            bytes.extend(b"treasury");
+            bytes.extend(&did);
+        }
+        assert_eq!(Post::decode(&bytes).is_ok(), depth == 1, "{depth}");
+    }
+}
+
 fn any_did() -> impl Strategy<Value = Did> {
     any::<[u8; 32]>().prop_map(Did::from_public_key)
 }
@@ -332,6 +360,7 @@ fn any_act() -> impl Strategy<Value = Act> {
                     },
                     count,
                     until: count.map(|_| start),
+                    budget: None,
                 }
             )),
         (any_did(), code(), amount(), 1..=u64::MAX, "[^\\p{Cc}]{0,40}").prop_map(
@@ -343,6 +372,28 @@ fn any_act() -> impl Strategy<Value = Act> {
                 reason
             }
         ),
+    ]
+}
+
+/// What stands about treasuries.
+fn any_treasury_act() -> impl Strategy<Value = Act> {
+    let every =
+        || prop_oneof![(1..=3_660_u32).prop_map(Every::Days), (1..=3_660_u32).prop_map(Every::Months)];
+    let text = || option::of("[^\\p{Cc}]{0,40}");
+    let budget = (any_did(), option::of(any_did()), text(), 1..=i64::MAX, option::of(every()), any_time());
+    prop_oneof![
+        (any_did(), vec(any_act(), 1..4), option::of(any_order()), option::of(any_time()))
+            .prop_map(|(treasury, acts, budget, expires)| Proposal { treasury, acts, budget, expires })
+            .prop_filter("a proposal holds what needs approvals", |proposal| proposal.check().is_ok())
+            .prop_map(|proposal| Act::Propose(Box::new(proposal))),
+        any_order().prop_map(|proposal| Act::Approve { proposal }),
+        any_order().prop_map(|proposal| Act::Withdraw { proposal }),
+        any_order().prop_map(|budget| Act::EndBudget { budget }),
+        budget.prop_filter_map("it is none", |(treasury, holder, purpose, amount, every, start)| {
+            let currency = "hours".to_owned();
+            let terms = Budget { treasury, holder, purpose, currency, amount, every, start, until: None };
+            terms.check().is_ok().then_some(Act::Budget(terms))
+        }),
     ]
 }
 
@@ -378,10 +429,15 @@ fn any_certificate() -> impl Strategy<Value = Certificate> {
 
 fn any_post() -> impl Strategy<Value = Post> {
     let approvals = proptest::collection::btree_map(any_did(), any_sig(), 0..3);
-    (vec(any_act(), 1..5), vec(any_certificate(), 0..3), approvals, option::of("[a-z0-9]{1,64}")).prop_map(
-        |(acts, certificates, approvals, key)| {
+    let acts = vec(prop_oneof![4 => any_act(), 1 => any_treasury_act()], 1..5);
+    let mandate = option::of(prop_oneof![
+        any_order().prop_map(Mandate::Proposal),
+        any_order().prop_map(Mandate::Standing)
+    ]);
+    (acts, vec(any_certificate(), 0..3), approvals, option::of("[a-z0-9]{1,64}"), mandate).prop_map(
+        |(acts, certificates, approvals, key, mandate)| {
             let approvals = approvals.into_iter().map(|(by, sig)| Approval { by, sig }).collect();
-            Post { certificates, approvals, key, ..Post::new(acts) }
+            Post { certificates, approvals, key, mandate, ..Post::new(acts) }
         },
     )
 }

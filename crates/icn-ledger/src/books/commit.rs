@@ -60,6 +60,7 @@ impl State {
             account.seals = account.seals.max(past.seals);
             account.keys.extend(draft.key);
             self.words.take(draft.author, draft.words);
+            self.treasuries.spend(&draft.draws);
         }
         for (index, verdict) in draft.verdicts.iter().enumerate() {
             if let Some(reason) = verdict.err() {
@@ -178,11 +179,13 @@ impl State {
                     self.filings.insert((event.entry, event.index), *order);
                 }
             }
+            Rule::Treasuries(_) => {}
             Rule::WriteOff { moved, .. } => {
                 self.write_offs.entry((moved.to, moved.currency)).or_default().push(event_number);
             }
         }
         self.index_moved(event_number, event);
+        self.index_treasuries(event_number, event);
     }
 
     /// Lets an entry, and everybody behind it, know how long the line is.

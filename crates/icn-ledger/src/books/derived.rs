@@ -106,7 +106,8 @@ impl Rule {
             | Self::SetCertified { .. }
             | Self::Sealed(_)
             | Self::Branch
-            | Self::Demurrage { .. } => None,
+            | Self::Demurrage { .. }
+            | Self::Treasuries(_) => None,
         }
     }
 }
@@ -391,6 +392,7 @@ impl Books {
                 lens.demurrage(*currency).is_some_and(|(rule, ..)| rule.periods(sealed, now) > 0)
             })
             || self.state.disputes.keys().any(|order| lens.times_of(*order).into_iter().any(is_due))
+            || lens.treasuries_await(sealed, now)
     }
 
     /// Lists the accounts that have a balance, or had one, in a currency.

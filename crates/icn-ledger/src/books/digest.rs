@@ -105,6 +105,9 @@ impl Books {
             let lifted = [place.rule as u8, u8::from(place.is_lifted)];
             line(b'f', &[place.author.public_key(), &place.seq.to_be_bytes(), &winner, &lifted]);
         }
+        for spent in state.reduced_spending() {
+            line(b'b', &[&spent]);
+        }
         for word in state.reduced_words() {
             line(b'w', &[&word]);
         }
@@ -186,6 +189,7 @@ impl State {
             Rule::SetCertified { of, set, voters } => {
                 format!("set {} {set} {voters:?}", cid_of(&self.id(*of)))
             }
+            Rule::Treasuries(step) => self.treasury_text(step),
             Rule::Sealed(entry) => format!("sealed {}", cid_of(&self.id(*entry))),
             Rule::Found { .. } | Rule::Policy(_) | Rule::Witnesses { .. } | Rule::Branch => {
                 format!("{rule:?}")

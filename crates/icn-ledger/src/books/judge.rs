@@ -16,6 +16,7 @@ use super::state::{
     CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SHOWN, SealRec, Standing, State, hash_of,
     number,
 };
+use super::treasuries::{Draw, Leave};
 use super::view::View;
 use super::words::Word;
 use crate::act::{Act, OrderRef};
@@ -81,6 +82,9 @@ pub(super) struct Draft {
     pub(super) evidence: Vec<(u32, u32)>,
     pub(super) standings: Vec<(u32, StandingRec)>,
     pub(super) ended: Vec<(u32, u32)>,
+    /// What lets the author do what needs approvals; none until it is found out.
+    pub(super) leave: Option<Result<Leave, Reason>>,
+    pub(super) draws: Vec<Draw>,
     pub(super) verdicts: Vec<Verdict>,
 }
 
@@ -136,6 +140,9 @@ impl<'a> Judge<'a> {
             self.take_account_of_the_past();
         }
         let refused = if is_idle { None } else { self.check_key() };
+        if !is_idle && refused.is_none() {
+            self.take_leave();
+        }
         for (index, act) in self.item.post.acts.iter().enumerate() {
             let index = number(index);
             let result = if self.draft.is_void {
@@ -443,15 +450,6 @@ impl<'a> Judge<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Refuses what a treasury does without enough of its approvers.
-    pub(super) fn check_approvals(&self) -> Result<(), Reason> {
-        let lens = self.lens();
-        let Some((approvers, needed)) = lens.treasury(self.draft.author) else { return Ok(()) };
-        let approvals = &self.item.post.approvals;
-        let found = number(approvers.iter().filter(|by| approvals.iter().any(|one| one.by == **by)).count());
-        if found < needed { Err(Reason::Approvals { found, needed }) } else { Ok(()) }
     }
 
     pub(super) fn root(&mut self) -> u32 {

@@ -56,6 +56,11 @@ impl<'a> Judge<'a> {
             | Act::Rate { .. }
             | Act::Demurrage { .. }
             | Act::WriteOff { .. } => Ok(()),
+            Act::Propose(_)
+            | Act::Approve { .. }
+            | Act::Withdraw { .. }
+            | Act::Budget(_)
+            | Act::EndBudget { .. } => self.treasury_act(index, act),
             Act::Dispute(step) => self.dispute(index, step),
             Act::EndStanding { standing } => self.end_standing(standing),
             Act::Standing(terms) => self.standing(index, terms),
@@ -110,7 +115,13 @@ impl<'a> Judge<'a> {
         if self.lens().is_frozen(self.draft.author) {
             return Err(Reason::Frozen);
         }
-        self.check_approvals()?;
+        let draw = match terms.kind {
+            Kind::Pay => self.check_budget(currency, terms.amount)?,
+            Kind::Hold | Kind::Capture | Kind::Request => {
+                self.check_approvals()?;
+                None
+            }
+        };
         if self.last_seal_time().is_some_and(|time| time >= terms.expires) {
             return Err(Reason::Expired);
         }
@@ -119,6 +130,7 @@ impl<'a> Judge<'a> {
             Some(request) => Some(self.open_request(request, to, currency)?),
         };
         self.check_limit(currency, terms.amount)?;
+        self.draft.draws.extend(draw);
         let order = self.new_order(index, terms, Standing::Good);
         let number = self.push_order(order);
         let author = self.draft.author;
@@ -455,6 +467,11 @@ impl<'a> Judge<'a> {
         } else if let Act::Repair { at, lost } = act {
             // Which branch counts may follow from this very act.
             self.draft.repairs.push((*at, lost.iter().map(hash_of).collect()));
+        } else if let (Act::Propose(_) | Act::Approve { .. } | Act::Withdraw { .. }, true) =
+            (act, self.draft.is_void && self.lens().is_member(self.draft.author))
+        {
+            // What was proposed or approved there may have been carried out in good faith.
+            let _ = self.treasury_act(index, act);
         } else if let Act::Accept { order } = act {
             let named = self.order(order).filter(|(_, order)| order.to == self.draft.author);
             self.draft.relied.extend(named.map(|(_, order)| order.entry));
@@ -518,7 +535,12 @@ fn terms_of(act: &Act) -> Option<Terms<'_>> {
         | Act::Dispute(_)
         | Act::EndStanding { .. }
         | Act::Standing(_)
-        | Act::WriteOff { .. } => None,
+        | Act::WriteOff { .. }
+        | Act::Propose(_)
+        | Act::Approve { .. }
+        | Act::Withdraw { .. }
+        | Act::Budget(_)
+        | Act::EndBudget { .. } => None,
     }
 }
 

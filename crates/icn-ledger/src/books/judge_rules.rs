@@ -45,6 +45,11 @@ impl<'a> Judge<'a> {
             | Act::Dispute(_)
             | Act::EndStanding { .. }
             | Act::Standing(_)
+            | Act::Propose(_)
+            | Act::Approve { .. }
+            | Act::Withdraw { .. }
+            | Act::Budget(_)
+            | Act::EndBudget { .. }
             | Act::WriteOff { .. } => {
                 if !self.lens().is_steward(author) {
                     return Err(Reason::NotASteward(self.item.author));
@@ -183,7 +188,12 @@ impl<'a> Judge<'a> {
             | Act::Rate { .. }
             | Act::Dispute(_)
             | Act::EndStanding { .. }
-            | Act::Standing(_) => return Err(Reason::NoSuchOrder),
+            | Act::Standing(_)
+            | Act::Propose(_)
+            | Act::Approve { .. }
+            | Act::Withdraw { .. }
+            | Act::Budget(_)
+            | Act::EndBudget { .. } => return Err(Reason::NoSuchOrder),
         })
     }
 

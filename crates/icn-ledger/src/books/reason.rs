@@ -161,6 +161,43 @@ pub enum Reason {
     /// Only the debt of a former member can be written off.
     #[error("`{0}` is still a member: its debt is its own until the membership ends")]
     StillAMember(Did),
+    /// The account is no treasury in the entry's past.
+    #[error("`{0}` is no treasury: name one, or have a steward make it one with `icn space treasury`")]
+    NotATreasury(Did),
+    /// The author approves nothing for this treasury.
+    #[error("`{0}` is no approver of the treasury: ask one of its approvers")]
+    NotAnApprover(Did),
+    /// There is no such proposal.
+    #[error("there is no such proposal: see `icn ledger proposal list --all`")]
+    NoSuchProposal,
+    /// The proposal was carried out or withdrawn.
+    #[error("the proposal was carried out or withdrawn already: make another one")]
+    ProposalOver,
+    /// The entry does something else than what it says that it carries out.
+    #[error("the acts are not those that were proposed: carry them out as they stand, and all of them")]
+    NotProposed,
+    /// There is no such budget of the treasury.
+    #[error("there is no such budget of the treasury: see `icn ledger budget list --all`")]
+    NoSuchBudget,
+    /// The budget was ended, or its time is over.
+    #[error("the budget has ended: have it set anew, or ask the approvers")]
+    BudgetEnded,
+    /// The payment is larger than what is left of the budget.
+    #[error(
+        "the budget has {left} left in this period, but this takes {requested}: lower the amount, wait for the next \
+         period, or ask the approvers"
+    )]
+    OverBudget {
+        /// What may be spent of it in this period, in the smallest unit.
+        left: i64,
+        /// What was asked for, in the smallest unit.
+        requested: i64,
+    },
+    /// The holder of the budget signed two entries at one place.
+    #[error(
+        "the holder of the budget has two entries at one place of its chain: a steward has to lift it first"
+    )]
+    ForkedHolder,
 }
 
 impl Verdict {
@@ -235,6 +272,15 @@ impl Reason {
             Self::TooEarly => "too_early",
             Self::NoFund => "no_fund",
             Self::StillAMember(_) => "still_a_member",
+            Self::NotATreasury(_) => "not_a_treasury",
+            Self::NotAnApprover(_) => "not_an_approver",
+            Self::NoSuchProposal => "no_such_proposal",
+            Self::ProposalOver => "proposal_over",
+            Self::NotProposed => "not_proposed",
+            Self::NoSuchBudget => "no_such_budget",
+            Self::BudgetEnded => "budget_ended",
+            Self::OverBudget { .. } => "over_budget",
+            Self::ForkedHolder => "forked_holder",
         }
     }
 
@@ -257,6 +303,8 @@ impl Reason {
                 | Self::NotAccepted
                 | Self::TooEarly
                 | Self::NoFund
+                | Self::OverBudget { .. }
+                | Self::ForkedHolder
         )
     }
 }

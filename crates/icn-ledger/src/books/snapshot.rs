@@ -12,11 +12,12 @@ use super::judge::SealMemo;
 use super::reason::Reason;
 use super::standings::StandingRec;
 use super::state::{Account, ClaimRec, EntryRec, Event, Kind, Order, SealRec, Standing, State, number};
+use super::treasuries::Treasuries;
 use super::view::{View, Views};
 use super::words::{WordRows, Words};
 
 /// The version of the form.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,7 @@ struct Checkpoint {
     memo: Vec<(ByteBuf, SealMemo)>,
     evidence: Vec<(u32, u32, Shown)>,
     standings: Vec<(u32, u32, StandingRec)>,
+    treasuries: Treasuries,
 }
 
 impl Books {
@@ -125,6 +127,7 @@ impl Books {
                 .iter()
                 .map(|((order, party), shown)| (*order, *party, shown.clone()))
                 .collect(),
+            treasuries: state.treasuries.clone(),
             standings: state
                 .standings
                 .iter()
@@ -160,6 +163,7 @@ impl Books {
         }
         state.currencies = read.currencies;
         state.seals = read.seals.into_iter().collect();
+        state.treasuries = read.treasuries;
         for (event_number, event) in read.events.iter().enumerate() {
             state.index_event(number(event_number), event);
         }

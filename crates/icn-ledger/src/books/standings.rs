@@ -39,7 +39,7 @@ impl Judge<'_> {
             return Err(Reason::NotAMember(terms.to));
         }
         self.check_fork()?;
-        self.check_approvals()?;
+        self.check_standing_approvals(terms.budget.as_ref())?;
         let account = self.draft.author;
         let own = self.state.standings.values().filter(|one| one.account == account && one.ended == NONE);
         if own.count() + self.draft.standings.len() >= STANDINGS_MAX {
@@ -64,6 +64,12 @@ impl Judge<'_> {
         self.draft.ended.push(place);
         Ok(())
     }
+}
+
+/// Finds a standing order of an account that is not ended.
+pub(super) fn open(state: &State, account: u32, place: (u32, u32)) -> Option<&StandingOrder> {
+    let standing = state.standings.get(&place)?;
+    (standing.account == account && standing.ended == NONE).then_some(&standing.terms)
 }
 
 /// Shortens an idempotency key to what is kept of it.

@@ -9,6 +9,7 @@ use super::derived::{Leg, Moved, SealCharge};
 use super::reason::Reason;
 use super::snapshot::{column, pairs, wide};
 use super::standings::StandingRec;
+use super::treasuries::{Treasuries, TreasuryStep};
 use super::view::Views;
 use super::words::Words;
 use crate::demurrage::Demurrage;
@@ -233,6 +234,8 @@ pub(super) enum Rule {
         moved: Moved,
         number: u64,
     },
+    /// Something about proposals to treasuries, or their budgets.
+    Treasuries(TreasuryStep),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -317,6 +320,8 @@ pub(super) struct State {
     pub(super) write_offs: BTreeMap<(u32, u32), Vec<u32>>,
     /// By entry and act.
     pub(super) standings: BTreeMap<(u32, u32), StandingRec>,
+    /// Proposals to treasuries, and their budgets.
+    pub(super) treasuries: Treasuries,
 }
 
 impl State {
@@ -358,6 +363,7 @@ impl State {
             evidence: BTreeMap::new(),
             write_offs: BTreeMap::new(),
             standings: BTreeMap::new(),
+            treasuries: Treasuries::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::act::OrderRef;
 use crate::dispute::Outcome;
 use crate::policy::CreditPolicy;
 use crate::standing::StandingOrder;
+use crate::treasury::{Budget, Proposal};
 
 /// A member of the space.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,4 +351,57 @@ pub struct StandingView {
     pub paid: u32,
     /// When the next one is due; none when there is none.
     pub next_due: Option<Timestamp>,
+}
+
+/// What a treasury was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposalView {
+    /// The act that proposed it.
+    pub id: OrderRef,
+    /// Who proposed it.
+    pub by: Did,
+    /// What it says.
+    pub proposal: Proposal,
+    /// When, by the proposer's clock.
+    pub at: Timestamp,
+    /// Who may approve it.
+    pub approvers: Vec<Did>,
+    /// Who of them does.
+    pub approved: Vec<Did>,
+    /// How many of them must, unless a budget covers it.
+    pub needed: u32,
+    /// What became of it.
+    pub status: ProposalStatus,
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProposalStatus {
+    /// It is not carried out yet.
+    Waiting,
+    /// The treasury's entry that carried it out.
+    Enacted(Cid),
+    /// Whoever proposed it ended it.
+    Withdrawn,
+    /// Its time is over.
+    Expired,
+}
+
+/// A budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetView {
+    /// The act that allotted it.
+    pub id: OrderRef,
+    /// What it says.
+    pub terms: Budget,
+    /// The number of the period that the last seal lies in, from 0.
+    pub period: u32,
+    /// What was spent in it, in the smallest unit.
+    pub spent: i64,
+    /// What is left in it, in the smallest unit.
+    pub left: i64,
+    /// Whether somebody ended it.
+    pub is_ended: bool,
+    /// Whether its time is over.
+    pub is_over: bool,
 }

@@ -38,6 +38,7 @@ impl Replica {
             self.judge();
             effects.extend(self.accept(now));
             effects.extend(self.take_back(now));
+            effects.extend(self.enact(now));
             effects.extend(self.pay_standing(now));
             effects.extend(self.seal(now));
         }

@@ -11,9 +11,10 @@ use icn_types::{Did, Duration, Timestamp};
 use super::Replica;
 use super::event::Effect;
 use super::posting::Refusal;
-use crate::act::{Act, OrderRef, Post};
+use crate::act::{OrderRef, Post};
 use crate::books::{Reason, StandingView};
 use crate::standing::standing_key;
+use crate::treasury::Mandate;
 
 /// How often it is looked whether a payment is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -97,17 +98,11 @@ impl Replica {
         number: u32,
     ) -> Option<Vec<Effect>> {
         let terms = &standing.terms;
-        let pay = Act::Pay {
-            to: terms.to,
-            amount: terms.amount,
-            currency: terms.currency.clone(),
-            memo: terms.memo.clone(),
-            request: None,
-            expires: None,
-        };
+        let pay = terms.payment();
+        let mandate = terms.budget.map(|_| Mandate::Standing(standing.id));
         let key = Some(standing_key(&standing.id, number));
         let head = self.chain_head(&member);
-        match self.append(now, member, Post { key, ..Post::new(vec![pay]) }, head) {
+        match self.append(now, member, Post { key, mandate, ..Post::new(vec![pay]) }, head) {
             Ok((_, effects)) => {
                 self.standings.refused.remove(&standing.id);
                 Some(effects)

@@ -1,6 +1,6 @@
 //! Between log, books and witnesses: each in the other's terms.
 
-use icn_gossip::{Applied, Idx, Log, Position, VerifiedEntry};
+use icn_gossip::{Applied, Entry, Idx, Log, Position, VerifiedEntry};
 use icn_types::{Cid, Did};
 
 use super::Replica;
@@ -23,8 +23,31 @@ pub(super) fn next_item(log: &Log, entry: &VerifiedEntry, post: Post) -> Item {
     make(log, entry, next, prev, body.deps.iter().filter_map(place).collect(), post)
 }
 
+/// The same for an entry that nobody has signed.
+pub(super) fn unsigned_item(log: &Log, body: &Entry, post: Post) -> Item {
+    let place = |id: &Cid| log.idx(id);
+    let next = Idx(u32::try_from(log.len()).unwrap_or(u32::MAX));
+    let deps = body.deps.iter().filter_map(place).map(|idx| idx.0).collect();
+    Item {
+        idx: next.0,
+        prev: body.prev.as_ref().and_then(place).map(|idx| idx.0),
+        deps,
+        refs: refs_of(log, &post),
+        id: Cid::of_dag_cbor(&body.body),
+        author: body.author,
+        seq: body.seq,
+        at: body.at,
+        space: body.space,
+        post,
+    }
+}
+
+fn refs_of(log: &Log, post: &Post) -> Vec<(Cid, u32)> {
+    post.refs().into_iter().filter_map(|id| log.idx(&id).map(|idx| (id, idx.0))).collect()
+}
+
 fn make(log: &Log, entry: &VerifiedEntry, idx: Idx, prev: Option<Idx>, deps: Vec<Idx>, post: Post) -> Item {
-    let refs = post.refs().into_iter().filter_map(|id| log.idx(&id).map(|idx| (id, idx.0))).collect();
+    let refs = refs_of(log, &post);
     Item {
         idx: idx.0,
         prev: prev.map(|idx| idx.0),

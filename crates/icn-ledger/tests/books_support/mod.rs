@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_ledger::{
-    Act, Approval, Books, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy,
-    Every, Invitation, Item, OrderRef, Post, SpacePolicy, StandingOrder, Tier, Verdict,
+    Act, Approval, Books, Budget, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome,
+    DisputePolicy, Every, Invitation, Item, Mandate, OrderRef, Post, Proposal, SpacePolicy, StandingOrder,
+    Tier, Verdict,
 };
 use icn_types::{Cid, Did, JobOutcome, Timestamp, TrustContext, codec};
 use serde_bytes::ByteBuf;
@@ -316,6 +317,8 @@ pub struct Wild {
     pub witnesses: bool,
     /// Whatever moves money without the account's own word, and what ends by sealed time.
     pub derived: bool,
+    /// Member 5 is a treasury with three approvers and budgets.
+    pub treasuries: bool,
 }
 
 pub const DAY: u64 = 86_400_000;
@@ -342,6 +345,7 @@ pub fn standing(to: Did, amount: i64, start: u64, days: u32) -> StandingOrder {
         every: Every::Days(days),
         count: None,
         until: None,
+        budget: None,
     }
 }
 
@@ -382,6 +386,15 @@ pub fn draw(seed: u64, wild: Wild) -> History {
             story.says(did(payer), vec![Act::Dispute(act)]);
         }
     }
+    if wild.treasuries {
+        let daily = Some(Every::Days(1));
+        let acts = vec![
+            Act::Treasury { account: did(5), approvers: vec![did(2), did(3), did(4)], threshold: 2 },
+            Act::Budget(budget(Some(did(4)), 8, daily)),
+            Act::Budget(budget(None, 9, None)),
+        ];
+        story.says(root(), acts);
+    }
     let start: BTreeSet<usize> = story.history.all().into_iter().collect();
     let mut known: BTreeMap<Did, BTreeSet<usize>> = members.iter().map(|who| (*who, start.clone())).collect();
     let mut certified: BTreeMap<(Did, u64), Cid> = BTreeMap::new();
@@ -395,7 +408,12 @@ pub fn draw(seed: u64, wild: Wild) -> History {
             let more = known[&other].clone();
             known.get_mut(&who).unwrap().extend(more);
         }
-        clock += if wild.derived && random.chance(20) { DAY } else { 10 };
+        let who = match if wild.treasuries { random.below(100) } else { 100 } {
+            0..20 => did(5),
+            20..35 => did(4),
+            _ => who,
+        };
+        clock += if (wild.derived || wild.treasuries) && random.chance(20) { DAY } else { 10 };
         let mine = known[&who].clone();
         let mut prev = story.heads.get(&who).copied();
         let mut seen = mine.clone();
@@ -430,6 +448,86 @@ pub fn draw(seed: u64, wild: Wild) -> History {
 }
 
 const NO_KIND: usize = 99;
+
+/// A budget of member 5.
+pub fn budget(holder: Option<Did>, amount: i64, every: Option<Every>) -> Budget {
+    let currency = HOURS.into();
+    let start = Timestamp::from_millis(1_000);
+    Budget { treasury: did(5), holder, purpose: None, currency, amount, every, start, until: None }
+}
+
+pub fn proposal(acts: Vec<Act>, budget: Option<OrderRef>) -> Act {
+    Act::Propose(Box::new(Proposal { treasury: did(5), acts, budget, expires: None }))
+}
+
+/// The entry of a treasury that carries a proposal out.
+pub fn enacting(history: &History, proposal: OrderRef) -> Post {
+    let raw = &history.raws[history.by_id[&proposal.entry]];
+    let acts = match &raw.post.acts[proposal.index as usize] {
+        Act::Propose(said) => said.acts.clone(),
+        _ => vec![],
+    };
+    Post { mandate: Some(Mandate::Proposal(proposal)), ..Post::new(acts) }
+}
+
+/// Draws what is said about the treasury, often by somebody who may not.
+fn draw_treasury(
+    random: &mut Random,
+    history: &History,
+    who: Did,
+    seen: &BTreeSet<usize>,
+    clock: u64,
+) -> Option<Post> {
+    let find = |random: &mut Random, wanted: &dyn Fn(&Act) -> bool| {
+        let places = seen.iter().flat_map(|raw| {
+            let acts = history.raws[*raw].post.acts.iter().enumerate();
+            acts.filter(|(_, act)| wanted(act))
+                .map(|(n, _)| history.order(*raw, n as u32))
+                .collect::<Vec<_>>()
+        });
+        let found: Vec<OrderRef> = places.collect();
+        (!found.is_empty())
+            .then(|| found[if random.chance(60) { found.len() - 1 } else { random.below(found.len()) }])
+    };
+    let is_proposal = |act: &Act| matches!(act, Act::Propose(_));
+    let anybody = random.chance(15);
+    let is_mine = |act: &Act| matches!(act, Act::Budget(terms) if anybody || terms.holder == Some(who));
+    let is_budget = |act: &Act| matches!(act, Act::Budget(_));
+    let amount = 1 + random.below(6) as i64;
+    let to = did([1, 2, 3, 4, 6][random.below(5)]);
+    if !anybody && ![did(2), did(3), did(4), did(5), root()].contains(&who) {
+        return None;
+    }
+    if who == did(5) && random.chance(80) {
+        let standing = find(random, &|act| matches!(act, Act::Standing(_)));
+        if let Some(standing) = standing.filter(|_| random.chance(30)) {
+            let raw = &history.raws[history.by_id[&standing.entry]];
+            let Act::Standing(terms) = &raw.post.acts[standing.index as usize] else { return None };
+            let mandate = Some(Mandate::Standing(standing));
+            return Some(Post { mandate, ..Post::new(vec![terms.payment()]) });
+        }
+        let mut post = enacting(history, find(random, &is_proposal)?);
+        if random.chance(5) {
+            post.acts.push(pay(to, 1));
+        }
+        return Some(post);
+    }
+    let acts = match random.below(10) {
+        0..=2 => vec![proposal(vec![pay(to, amount)], None)],
+        3 | 4 => vec![proposal(vec![pay(to, amount)], Some(find(random, &is_mine)?))],
+        5 => {
+            let budget = find(random, if anybody { &is_budget } else { &is_mine })?;
+            let terms = StandingOrder { budget: Some(budget), ..standing(to, amount, clock, 1) };
+            vec![proposal(vec![Act::Standing(terms)], random.chance(50).then_some(budget))]
+        }
+        6 | 7 => vec![Act::Approve { proposal: find(random, &is_proposal)? }],
+        8 if random.chance(40) => vec![Act::Withdraw { proposal: find(random, &is_proposal)? }],
+        8 => vec![Act::Approve { proposal: find(random, &is_proposal)? }],
+        _ if random.chance(60) => vec![Act::EndBudget { budget: find(random, &is_budget)? }],
+        _ => vec![Act::Budget(budget(Some(to).filter(|to| *to != did(5)), amount, Some(Every::Days(1))))],
+    };
+    Some(Post::new(acts))
+}
 
 /// Draws an act that moves money in others' accounts, or one that ends by itself; often by somebody who may not.
 fn draw_derived(
@@ -545,6 +643,12 @@ fn draw_post(
         (!found.is_empty())
             .then(|| found[if random.chance(60) { found.len() - 1 } else { random.below(found.len()) }])
     };
+    if wild.treasuries
+        && random.chance(45)
+        && let Some(post) = draw_treasury(random, history, who, seen, clock)
+    {
+        return post;
+    }
     for _ in 0..1 + random.below(2) {
         let to = did(1 + random.below(6) as u8);
         let amount = 1 + random.below(18) as i64;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use icn_gossip::Entry;
 use icn_identity::Ed25519Verifier;
 use icn_ledger::{
-    Act, Approval, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy, Every,
-    Finality, OrderRef, Post, PostError, SpacePolicy, StandingOrder, Tier, approval_bytes,
+    Act, Approval, Budget, Certificate, CreditPolicy, Demurrage, DisputeAct, DisputeOutcome, DisputePolicy,
+    Every, Finality, Mandate, OrderRef, Post, PostError, Proposal, SpacePolicy, StandingOrder, Tier,
+    approval_bytes,
 };
 use icn_types::{Cid, JobOutcome, Timestamp, TrustContext, Value, codec};
 use serde_bytes::ByteBuf;
@@ -63,7 +64,27 @@ fn acts() -> Vec<(&'static str, Act)> {
         every: Every::Months(1),
         count: Some(12),
         until: None,
+        budget: None,
     };
+    let within = StandingOrder { budget: Some(order()), memo: None, count: None, ..standing.clone() };
+    let proposal = Proposal { treasury: member, acts: vec![pay(500)], budget: None, expires: None };
+    let spending = Proposal {
+        budget: Some(order()),
+        expires: Some(now()),
+        acts: vec![pay(3), pay(4)],
+        ..proposal.clone()
+    };
+    let budget = Budget {
+        treasury: member,
+        holder: Some(key(4).did()),
+        purpose: Some("tools".into()),
+        currency: code(),
+        amount: 5_000,
+        every: Some(Every::Months(1)),
+        start: now(),
+        until: None,
+    };
+    let plain = Budget { holder: None, purpose: None, every: None, ..budget.clone() };
     let dispute = Act::Dispute;
     let resolve = |outcome| dispute(DisputeAct::Resolve { dispute: order(), outcome });
     let capped = CreditPolicy { balance_max: Some(300), ..CreditPolicy::default() };
@@ -167,6 +188,14 @@ fn acts() -> Vec<(&'static str, Act)> {
                 reason: "left the village".into(),
             },
         ),
+        ("standing: within a budget", Act::Standing(within)),
+        ("propose", Act::Propose(Box::new(proposal))),
+        ("propose: within a budget", Act::Propose(Box::new(spending))),
+        ("approve", Act::Approve { proposal: order() }),
+        ("withdraw", Act::Withdraw { proposal: order() }),
+        ("budget", Act::Budget(budget)),
+        ("budget: once, for standing orders", Act::Budget(plain)),
+        ("end_budget", Act::EndBudget { budget: order() }),
     ]
 }
 
@@ -217,6 +246,13 @@ fn valid() -> Vec<Json> {
     let key = Some("rent of November".to_owned());
     let all = Post { certificates, approvals, key, ..Post::new(acts) };
     cases.push(case("two acts, a certificate, approvals and a key", None, &encode(all)));
+    for (why, mandate) in [
+        ("what a proposal asks for", Mandate::Proposal(order())),
+        ("what a standing order within a budget pays", Mandate::Standing(order())),
+    ] {
+        let post = Post { mandate: Some(mandate), ..Post::new(vec![pay(500)]) };
+        cases.push(case(why, None, &encode(post)));
+    }
     cases
 }
 
@@ -279,6 +315,19 @@ fn refused() -> Vec<Json> {
     });
     field("write-off number 0", "write_off", "number", Value::Integer(0));
     field("a standing order of nothing", "standing", "amount", Value::Integer(0));
+    field("a budget of nothing", "budget", "amount", Value::Integer(0));
+    field("a budget that its treasury holds", "budget", "holder", did(3));
+    field("a budget whose period is no time", "budget", "every", {
+        codec::decode(&codec::encode(&Every::Days(0)).unwrap()).unwrap()
+    });
+    field("a proposal of nothing", "propose", "acts", Value::List(vec![]));
+    field("a proposal to accept something", "propose", "acts", {
+        let act = codec::to_value(&Act::Accept { order: order() }).unwrap();
+        Value::List(vec![act])
+    });
+    field("a proposal to propose", "propose", "acts", {
+        Value::List(vec![codec::to_value(&wanted["propose"]).unwrap()])
+    });
     field("a repair that gives up nothing", "repair", "lost", Value::List(vec![]));
     let mut malformed = |why: &str, bytes: &[u8]| cases.push(case(why, Some("malformed"), bytes));
     let set = |act: &str, name: &str, value: Value| {

@@ -25,6 +25,7 @@ mod spaces;
 mod standings;
 mod statement;
 mod steps;
+mod treasuries;
 mod verify;
 mod who;
 pub(super) mod words;
@@ -34,12 +35,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use icn_gateway::api::books::{
-    AskRequest, Asked, Balance, Books, DebtClaim, DemurrageRule, Dispute, DisputeRequest, DisputeStepRequest,
-    EntryStream, EntryView, Explain, Explanation, Export, FollowRequest, Fork, GrantRequest, Granted,
-    HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing, Member, Misbehaviour, Movement,
-    NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity, PayRequest, PrepareRequest,
-    Quarantined, RuleRequest, Seal, Space, SplitRequest, Standing, StandingRequest, StatementRequest,
-    Transfer, TurnRequest, WitnessSet, Written,
+    AskRequest, Asked, Balance, Books, Budget, BudgetRequest, DebtClaim, DemurrageRule, Dispute,
+    DisputeRequest, DisputeStepRequest, EntryStream, EntryView, Explain, Explanation, Export, FollowRequest,
+    Fork, GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing,
+    Member, Misbehaviour, Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity,
+    PayRequest, PrepareRequest, Proposal, ProposalRequest, ProposalTurn, Quarantined, RuleRequest, Seal,
+    Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer, TurnRequest, WitnessSet,
+    Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -177,6 +179,45 @@ impl Books for BooksFace {
         request: TurnRequest,
     ) -> Result<Standing, Problem> {
         self.close_standing(space, reference, request).await
+    }
+
+    async fn proposals(&self, space: &str, part: Listing) -> Result<Page<Proposal>, Problem> {
+        self.list_proposals(space, &part).await
+    }
+
+    async fn propose(&self, space: &str, request: ProposalRequest) -> Result<Proposal, Problem> {
+        self.make_proposal(space, request).await
+    }
+
+    async fn proposal(&self, space: &str, reference: &str) -> Result<Proposal, Problem> {
+        self.show_proposal(space, reference)
+    }
+
+    async fn turn_proposal(
+        &self,
+        space: &str,
+        reference: &str,
+        turn: ProposalTurn,
+        request: TurnRequest,
+    ) -> Result<Proposal, Problem> {
+        self.take_proposal_turn(space, reference, turn, request).await
+    }
+
+    async fn budgets(&self, space: &str, part: Listing) -> Result<Page<Budget>, Problem> {
+        self.list_budgets(space, &part).await
+    }
+
+    async fn allot_budget(&self, space: &str, request: BudgetRequest) -> Result<Budget, Problem> {
+        self.new_budget(space, request).await
+    }
+
+    async fn end_budget(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Budget, Problem> {
+        self.close_budget(space, reference, request).await
     }
 
     async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem> {

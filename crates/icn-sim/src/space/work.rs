@@ -176,6 +176,7 @@ impl Federation {
                 every: Every::Days(1),
                 count: Some(STANDING_COUNT),
                 until: None,
+                budget: None,
             }),
             0 | 1 => Act::Hold { to, amount, currency, expires, purpose: None },
             2 => Act::Request { of: to, amount, currency, memo, expires: None },

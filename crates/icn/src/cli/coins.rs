@@ -6,6 +6,7 @@ use icn_types::{Did, Timestamp};
 
 use super::ledger::{AccountArg, KeyArg, ReferenceArg};
 use super::scope::PageArgs;
+use super::treasury::FromArgs;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum RecurringCommand {
@@ -23,6 +24,7 @@ pub(crate) enum RecurringCommand {
 Examples:
   icn ledger recurring add bob 20 hours --every 1mo --memo rent
   icn ledger recurring add bob 2.50 --every 7d --count 10
+  icn ledger recurring add bob 20 hours --every 1mo --from pot --budget bafyrei6x
   icn ledger recurring add bob 5 --every 1mo --start 2027-01-01T08:00:00Z --until 2027-12-31T00:00:00Z")]
 pub(crate) struct RecurringAddArgs {
     /// Whom: a nickname, a DID, or the name of an identity of this node
@@ -54,6 +56,9 @@ pub(crate) struct RecurringAddArgs {
     pub(crate) memo: Option<String>,
 
     #[command(flatten)]
+    pub(crate) treasury: FromArgs,
+
+    #[command(flatten)]
     pub(crate) key: KeyArg,
 }
 
@@ -80,6 +85,10 @@ pub(crate) struct RecurringListArgs {
 pub(crate) struct RecurringEndArgs {
     #[command(flatten)]
     pub(crate) standing: ReferenceArg,
+
+    /// Ask this treasury, whose standing order it is, to do it
+    #[arg(long, value_name = "TREASURY")]
+    pub(crate) from: Option<String>,
 
     #[command(flatten)]
     pub(crate) key: KeyArg,
@@ -189,7 +198,7 @@ pub(crate) struct ShareArgs {
 }
 
 /// Reads how often something happens.
-fn every(text: &str) -> Result<Every, String> {
+pub(super) fn every(text: &str) -> Result<Every, String> {
     let wrong = || "expected how often, such as `7d`, `2w`, `1mo` or `1y`".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
@@ -205,7 +214,7 @@ fn every(text: &str) -> Result<Every, String> {
 }
 
 /// Reads a time, with or without milliseconds.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let read: jiff::Timestamp =
         text.parse().map_err(|_| "expected a time such as `2027-01-31T08:00:00Z`".to_owned())?;
     let millis = u64::try_from(read.as_millisecond());

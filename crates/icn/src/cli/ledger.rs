@@ -10,6 +10,7 @@ use super::dispute::DisputeCommand;
 use super::hold::HoldCommand;
 use super::overview::{HealthArgs, StatementArgs};
 use super::scope::{PageArgs, ScopeArgs};
+use super::treasury::{BudgetCommand, FromArgs, ProposalCommand};
 use super::values;
 
 /// Pay, be paid, and see that the common books are right
@@ -84,6 +85,12 @@ pub(crate) enum LedgerCommand {
     /// Pay somebody every so often
     #[command(subcommand)]
     Recurring(RecurringCommand),
+    /// Approve what a treasury is asked to do
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
+    /// Let somebody spend from a treasury up to a sum
+    #[command(subcommand)]
+    Budget(BudgetCommand),
     Transfers(TransfersArgs),
     WriteOff(WriteOffArgs),
 }
@@ -175,7 +182,8 @@ Examples:
   icn ledger pay bob '12 hours' --key invoice-17 --expires 7d
   icn ledger pay bob 5 --request bafyrei6x
   icn ledger pay 100 hours --split bob:2,ada:1
-  icn ledger pay 100 hours --among --memo 'from the pot'")]
+  icn ledger pay 100 hours --among --memo 'from the pot'
+  icn ledger pay bob 5 hours --from pot --memo 'garden tools'")]
 pub(crate) struct PayArgs {
     /// Whom: a nickname, a DID, or the name of an identity of this node
     #[arg(value_name = "TO")]
@@ -193,18 +201,21 @@ pub(crate) struct PayArgs {
     pub(crate) several: ShareArgs,
 
     #[command(flatten)]
+    pub(crate) treasury: FromArgs,
+
+    #[command(flatten)]
     pub(crate) key: KeyArg,
 
     /// The request that this answers
-    #[arg(long, value_name = "REF", value_parser = reference, conflicts_with = "several")]
+    #[arg(long, value_name = "REF", value_parser = reference, conflicts_with_all = ["several", "from"])]
     pub(crate) request: Option<String>,
 
     /// Take it back if it was not accepted after this long
-    #[arg(long, value_name = "D", value_parser = values::long_seconds, conflicts_with = "several")]
+    #[arg(long, value_name = "D", value_parser = values::long_seconds, conflicts_with_all = ["several", "from"])]
     pub(crate) expires: Option<u64>,
 
     /// Wait until it has come this far
-    #[arg(long, value_name = "LEVEL", conflicts_with = "several")]
+    #[arg(long, value_name = "LEVEL", conflicts_with_all = ["several", "from"])]
     pub(crate) wait: Option<Level>,
 
     /// With --wait: give up after this long and end with 1; the payment goes on [default: 1m]
@@ -469,7 +480,7 @@ impl From<Format> for ExportFormat {
 }
 
 /// Accepts what can begin a reference: the CID of an entry, and the number of an act after `#`.
-fn reference(text: &str) -> Result<String, String> {
+pub(super) fn reference(text: &str) -> Result<String, String> {
     let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let (id, number) = text.split_once('#').unwrap_or((text, "0"));
     let valid = (1..=100).contains(&id.len())

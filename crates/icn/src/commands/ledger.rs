@@ -7,6 +7,7 @@ mod dispute;
 mod grant;
 mod order;
 mod overview;
+mod treasury;
 mod watch;
 
 use icn_gateway::api::books::{OrderStatus, Rule};
@@ -27,6 +28,7 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::History(args) => account::history(context, books, &args).await,
         LedgerCommand::Limits(args) => account::limits(context, books, args).await,
         LedgerCommand::Explain(args) => account::explain(context, books, &args).await,
+        LedgerCommand::Pay(args) if args.treasury.from.is_some() => treasury::pay(context, books, args).await,
         LedgerCommand::Pay(args) if args.several.among || !args.several.split.is_empty() => {
             coins::pay_several(context, books, args).await
         }
@@ -66,6 +68,8 @@ pub(crate) async fn run(context: &Context<'_>, args: LedgerArgs) -> Result<Exit,
         LedgerCommand::Dispute(command) => dispute::run(context, books, command).await,
         LedgerCommand::Demurrage(command) => coins::demurrage(context, books, command).await,
         LedgerCommand::Recurring(command) => coins::recurring(context, books, command).await,
+        LedgerCommand::Proposal(command) => treasury::proposal(context, books, command).await,
+        LedgerCommand::Budget(command) => treasury::budget(context, books, command).await,
         LedgerCommand::Transfers(args) => coins::transfers(context, books, &args).await,
         LedgerCommand::WriteOff(args) => coins::write_off(context, books, args).await,
     }

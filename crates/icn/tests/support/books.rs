@@ -164,6 +164,41 @@ fn standing() -> Standing {
     }
 }
 
+fn proposal(status: ProposalStatus) -> Proposal {
+    Proposal {
+        reference: format!("{}#0", order_id()),
+        treasury: party(3),
+        by: party(1),
+        does: vec!["pays 5.00 hours to bob: tools".to_owned()],
+        budget: None,
+        expires: None,
+        at: at(0),
+        approvers: vec![party(1), party(2)],
+        approved: vec![party(1)],
+        needed: 2,
+        status,
+        entry: (status == ProposalStatus::Enacted).then(|| Cid::of_dag_cbor(b"the entry")),
+        trouble: None,
+    }
+}
+
+fn budget() -> Budget {
+    Budget {
+        reference: format!("{}#0", order_id()),
+        treasury: party(3),
+        holder: Some(party(2)),
+        purpose: Some("garden tools".to_owned()),
+        amount: hours(5_000),
+        every: Some(Every::Months(1)),
+        start: at(0),
+        until: None,
+        spent: hours(1_250),
+        left: hours(3_750),
+        period_ends: Some(at(2_678_400)),
+        ended: false,
+    }
+}
+
 fn dispute_of(reason: &str) -> Dispute {
     Dispute {
         reference: format!("{}#0", Cid::of_dag_cbor(b"the dispute")),
@@ -459,6 +494,65 @@ impl Books for FakeBooks {
     ) -> Result<Standing, Problem> {
         self.note_in(space, "end_standing", json!([reference, request]))?;
         Ok(Standing { ended: true, next_due: None, ..standing() })
+    }
+
+    async fn proposals(&self, space: &str, part: Listing) -> Result<Page<Proposal>, Problem> {
+        self.note_part(space, "proposals", &part)?;
+        let trouble = Some("the treasury can spend 1.00 hours, but this takes 5.00 hours".to_owned());
+        let mut all = vec![proposal(ProposalStatus::Waiting)];
+        all.push(Proposal { trouble, budget: Some(format!("{}#0", order_id())), ..all[0].clone() });
+        if part.all {
+            all.push(proposal(ProposalStatus::Enacted));
+        }
+        Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn propose(&self, space: &str, request: ProposalRequest) -> Result<Proposal, Problem> {
+        self.note_in(space, "propose", json!(request))?;
+        Ok(proposal(ProposalStatus::Waiting))
+    }
+
+    async fn proposal(&self, space: &str, reference: &str) -> Result<Proposal, Problem> {
+        self.note_in(space, "proposal", json!(reference))?;
+        Ok(proposal(ProposalStatus::Enacted))
+    }
+
+    async fn turn_proposal(
+        &self,
+        space: &str,
+        reference: &str,
+        turn: ProposalTurn,
+        request: TurnRequest,
+    ) -> Result<Proposal, Problem> {
+        self.note_in(space, "turn_proposal", json!([reference, format!("{turn:?}"), request]))?;
+        Ok(match turn {
+            ProposalTurn::Approve => proposal(ProposalStatus::Waiting),
+            ProposalTurn::Withdraw => proposal(ProposalStatus::Withdrawn),
+        })
+    }
+
+    async fn budgets(&self, space: &str, part: Listing) -> Result<Page<Budget>, Problem> {
+        self.note_part(space, "budgets", &part)?;
+        let mut all = vec![budget(), Budget { holder: None, every: None, period_ends: None, ..budget() }];
+        if part.all {
+            all.push(Budget { ended: true, ..budget() });
+        }
+        Ok(Page::cut(all.into_iter(), part.offset, part.limit))
+    }
+
+    async fn allot_budget(&self, space: &str, request: BudgetRequest) -> Result<Budget, Problem> {
+        self.note_in(space, "allot_budget", json!(request))?;
+        Ok(Budget { amount: read(&request.terms.amount)?, ..budget() })
+    }
+
+    async fn end_budget(
+        &self,
+        space: &str,
+        reference: &str,
+        request: TurnRequest,
+    ) -> Result<Budget, Problem> {
+        self.note_in(space, "end_budget", json!([reference, request]))?;
+        Ok(Budget { ended: true, ..budget() })
     }
 
     async fn transfers(&self, space: &str, part: Listing) -> Result<Page<Transfer>, Problem> {

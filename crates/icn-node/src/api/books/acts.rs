@@ -41,6 +41,11 @@ pub(super) const fn kind(act: &Act) -> &'static str {
         Act::EndStanding { .. } => "end_standing",
         Act::Standing(_) => "standing",
         Act::WriteOff { .. } => "write_off",
+        Act::Propose(_) => "propose",
+        Act::Approve { .. } => "approve",
+        Act::Withdraw { .. } => "withdraw",
+        Act::Budget(_) => "budget",
+        Act::EndBudget { .. } => "end_budget",
     }
 }
 
@@ -134,7 +139,12 @@ fn rule_text(act: &Act, words: &Words) -> Option<String> {
         | Act::Rate { .. }
         | Act::Dispute(_)
         | Act::EndStanding { .. }
-        | Act::Standing(_) => return None,
+        | Act::Standing(_)
+        | Act::Propose(_)
+        | Act::Approve { .. }
+        | Act::Withdraw { .. }
+        | Act::Budget(_)
+        | Act::EndBudget { .. } => return None,
     })
 }
 
@@ -194,6 +204,21 @@ fn money_text(act: &Act, words: &Words, orders: Orders<'_>) -> Option<String> {
             format!("reports a fork of its own at place {at} and gives up {} entries", lost.len())
         }
         Act::Dispute(step) => dispute_text(step, words, orders),
+        Act::Propose(proposal) => {
+            let acts: Vec<String> = proposal.acts.iter().map(|act| text(act, words, orders)).collect();
+            let budget =
+                proposal.budget.map_or_else(String::new, |id| format!(" within the budget {}", short(&id)));
+            format!("asks the treasury {}{budget}: {}", who(&proposal.treasury), acts.join("; "))
+        }
+        Act::Approve { proposal } => format!("approves the proposal {}", short(proposal)),
+        Act::Withdraw { proposal } => format!("withdraws from the proposal {}", short(proposal)),
+        Act::Budget(terms) => {
+            let holder = terms.holder.as_ref().map_or_else(|| "its standing orders".to_owned(), who);
+            let every = terms.every.map_or_else(|| "once".to_owned(), super::standings::every_text);
+            let amount = sum(terms.amount, &terms.currency);
+            format!("allots {amount} of {} to {holder} {every}{}", who(&terms.treasury), said(&terms.purpose))
+        }
+        Act::EndBudget { budget } => format!("ends the budget {}", short(budget)),
         Act::EndStanding { standing } => format!("ends the standing order {}", short(standing)),
         Act::Standing(terms) => {
             let every = super::standings::every_text(terms.every);

@@ -129,7 +129,16 @@ pub(super) fn reason_code(reason: &Reason) -> String {
         | Reason::NotTheMediator
         | Reason::TooEarly
         | Reason::NoFund
-        | Reason::StillAMember(_) => reason.code().replace('_', "-"),
+        | Reason::StillAMember(_)
+        | Reason::NotATreasury(_)
+        | Reason::NotAnApprover(_)
+        | Reason::NoSuchProposal
+        | Reason::ProposalOver
+        | Reason::NotProposed
+        | Reason::NoSuchBudget
+        | Reason::BudgetEnded
+        | Reason::OverBudget { .. }
+        | Reason::ForkedHolder => reason.code().replace('_', "-"),
     }
 }
 

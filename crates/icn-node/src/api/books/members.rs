@@ -99,7 +99,7 @@ impl BooksFace {
     }
 
     /// Makes the act that a rule is: names become DIDs, texts amounts, and what is absent stays as it is.
-    fn act_of(&self, space: &Space, rule: Rule) -> Result<Act, Problem> {
+    pub(super) fn act_of(&self, space: &Space, rule: Rule) -> Result<Act, Problem> {
         let replica = space.replica();
         let words = Words::of(replica.books());
         let books = replica.books();

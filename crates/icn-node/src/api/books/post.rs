@@ -85,7 +85,13 @@ impl BooksFace {
             Reason::NotYours => refused("not-a-party"),
             Reason::Frozen | Reason::Forked(_) => refused("frozen"),
             Reason::Uncovered => refused("uncovered"),
-            Reason::Approvals { .. } => refused("approvals-missing"),
+            Reason::Approvals { found, needed } => Problem::refused(
+                "approvals-missing",
+                format!(
+                    "the treasury needs {needed} approvals and has {found}: propose it, such as with \
+                     `icn ledger pay TO AMOUNT --from TREASURY`"
+                ),
+            ),
             Reason::Invitation => refused("invitation-refused"),
             Reason::Void => refused("void"),
             Reason::UnknownCurrency => wrong("unknown-currency"),
@@ -114,6 +120,15 @@ impl BooksFace {
             Reason::TooEarly => decided("too-early"),
             Reason::NoFund => decided("no-fund"),
             Reason::StillAMember(_) => decided("still-a-member"),
+            Reason::NotATreasury(_) => wrong("not-a-treasury"),
+            Reason::NotAnApprover(_) => refused("not-an-approver"),
+            Reason::NoSuchProposal => Problem::not_found("proposal-not-found", detail),
+            Reason::NoSuchBudget => Problem::not_found("budget-not-found", detail),
+            Reason::ProposalOver => decided("already-decided"),
+            Reason::NotProposed => decided("not-proposed"),
+            Reason::BudgetEnded => refused("budget-ended"),
+            Reason::OverBudget { .. } => refused("over-budget"),
+            Reason::ForkedHolder => refused("frozen"),
         }
     }
 
@@ -177,6 +192,16 @@ fn timeless(act: Act) -> Act {
             terms.until = None;
             Act::Standing(terms)
         }
+        Act::Propose(mut proposal) => {
+            proposal.expires = None;
+            proposal.acts = proposal.acts.into_iter().map(timeless).collect();
+            Act::Propose(proposal)
+        }
+        Act::Budget(mut terms) => {
+            terms.start = icn_types::Timestamp::default();
+            terms.until = None;
+            Act::Budget(terms)
+        }
         other @ (Act::Found { .. }
         | Act::Policy(_)
         | Act::Appoint { .. }
@@ -197,6 +222,9 @@ fn timeless(act: Act) -> Act {
         | Act::Rate { .. }
         | Act::Demurrage { .. }
         | Act::Dispute(_)
-        | Act::EndStanding { .. }) => other,
+        | Act::EndStanding { .. }
+        | Act::Approve { .. }
+        | Act::Withdraw { .. }
+        | Act::EndBudget { .. }) => other,
     }
 }

@@ -25,33 +25,8 @@ impl BooksFace {
         let space = self.find(space)?;
         let author = self.actor(&space, request.identity.as_deref()).await?;
         let words = Words::of(space.replica().books());
-        let amount = words.parse_positive(&request.amount)?;
-        let mut shares: Vec<(Did, u64)> = Vec::new();
-        if request.shares.is_empty() {
-            // The space itself is a member, and nobody's.
-            let is_other = |did: &Did| *did != author && *did != space.root;
-            shares.extend(words.members().map(|(did, _)| did).filter(is_other).map(|did| (did, 1)));
-        }
-        for share in &request.shares {
-            let to = self.member(&share.to, &words)?;
-            if shares.iter().any(|(known, _)| *known == to) {
-                let detail = format!("{} is named twice: give each member one weight", words.name(&to));
-                return Err(Problem::invalid("bad-shares", detail));
-            }
-            shares.push((to, share.weight));
-        }
-        let parts = icn_ledger::split(amount.smallest, &shares)
-            .map_err(|error| Problem::invalid("bad-shares", error.to_string()))?;
-        let pay = |((to, _), part): (&(Did, u64), &i64)| Act::Pay {
-            to: *to,
-            amount: *part,
-            currency: amount.currency.clone(),
-            memo: request.memo.clone(),
-            request: None,
-            expires: None,
-        };
-        let parts = shares.iter().zip(&parts).filter(|(_, part)| **part > 0);
-        let acts: Vec<Act> = parts.map(pay).collect();
+        let acts =
+            self.split_acts(&words, author, &request.amount, &request.shares, request.memo.as_ref())?;
         let count = u32::try_from(acts.len()).unwrap_or(u32::MAX);
         let posted = self.post(&space, author, acts, request.key).await?;
         let entry = posted.entry;
@@ -103,6 +78,7 @@ impl BooksFace {
             },
             count: request.count,
             until: request.until,
+            budget: None,
         };
         let posted = self.post(&space, author, vec![Act::Standing(terms)], request.key).await?;
         one(&space.replica(), author, &OrderRef { entry: posted.entry, index: 0 })
@@ -183,7 +159,7 @@ pub(super) fn every_text(every: icn_ledger::Every) -> String {
 }
 
 /// Finds a standing order of an account by its reference or a beginning of it.
-fn standing_of(space: &Space, account: Did, text: &str) -> Result<OrderRef, Problem> {
+pub(super) fn standing_of(space: &Space, account: Did, text: &str) -> Result<OrderRef, Problem> {
     let shown: String = text.chars().take(80).collect();
     let (entry, index) = text.split_once('#').unwrap_or((text, "0"));
     let list = space.replica().books().standings(&account, |_| 0);

@@ -12,6 +12,7 @@ const DID_CHARS_SHOWN: usize = 18;
 
 /// The words of one space, from one look at its books.
 pub(in crate::api) struct Words {
+    space: Did,
     names: BTreeMap<Did, Option<String>>,
     decimals: BTreeMap<String, u8>,
 }
@@ -19,6 +20,7 @@ pub(in crate::api) struct Words {
 impl Words {
     pub(in crate::api) fn of(books: &Books) -> Self {
         Self {
+            space: books.space(),
             names: books.members().into_iter().map(|member| (member.did, member.nickname)).collect(),
             decimals: books
                 .currencies()
@@ -31,6 +33,11 @@ impl Words {
     /// Lists the members with their nicknames, by DID.
     pub(in crate::api) fn members(&self) -> impl Iterator<Item = (Did, Option<&str>)> {
         self.names.iter().map(|(did, nickname)| (*did, nickname.as_deref()))
+    }
+
+    /// Lists the members but one and the space itself, which is a member, too, and nobody's.
+    pub(in crate::api) fn others(&self, than: Did) -> impl Iterator<Item = Did> {
+        self.names.keys().copied().filter(move |did| *did != than && *did != self.space)
     }
 
     pub(in crate::api) fn nickname(&self, did: &Did) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Standing orders, payments to several, charges on idle balances, and transfers that nobody's chain wrote.
 
 use icn_gateway::api::books::{
-    DemurrageRule, Every, Order, Rule, SplitRequest, Standing, StandingRequest, Transfer, TurnRequest,
+    DemurrageRule, Every, Order, Proposed, Rule, SplitRequest, Standing, StandingRequest, Transfer,
+    TurnRequest,
 };
 use icn_types::Page;
 
@@ -9,10 +10,10 @@ use super::super::Context;
 use super::super::scope::{Books, print_page, reference_start};
 use super::super::space::write_rule;
 use super::account::add;
-use super::{final_cell, status_cell};
+use super::{final_cell, status_cell, treasury};
 use crate::cli::{
-    DemurrageCommand, PayArgs, RecurringAddArgs, RecurringCommand, RecurringEndArgs, RecurringListArgs,
-    TransfersArgs, WriteOffArgs,
+    DemurrageCommand, FromArgs, PayArgs, RecurringAddArgs, RecurringCommand, RecurringEndArgs,
+    RecurringListArgs, TransfersArgs, WriteOffArgs,
 };
 use crate::client::escaped;
 use crate::error::{CliError, Exit};
@@ -35,6 +36,19 @@ async fn add_standing(
     books: &Books,
     args: RecurringAddArgs,
 ) -> Result<Exit, CliError> {
+    if args.treasury.from.is_some() {
+        let act = Proposed::Standing {
+            to: args.to,
+            amount: args.amount.join(" "),
+            memo: args.memo,
+            every: args.every,
+            start: args.start,
+            count: args.count,
+            until: args.until,
+            budget: args.treasury.budget.clone(),
+        };
+        return treasury::propose(context, books, args.treasury, act, args.key.key).await;
+    }
     let request = StandingRequest {
         to: args.to,
         amount: args.amount.join(" "),
@@ -50,6 +64,11 @@ async fn add_standing(
 }
 
 async fn end(context: &Context<'_>, books: &Books, args: RecurringEndArgs) -> Result<Exit, CliError> {
+    if args.from.is_some() {
+        let from = FromArgs { from: args.from, budget: None, lapses: None };
+        let act = Proposed::EndStanding { standing: args.standing.reference };
+        return treasury::propose(context, books, from, act, args.key.key).await;
+    }
     let request =
         TurnRequest { key: args.key.key, identity: books.identity.clone(), ..TurnRequest::default() };
     let route = format!("standings/{}/end", escaped(&args.standing.reference));
@@ -83,7 +102,7 @@ fn print(context: &Context<'_>, standing: &Standing) -> Result<Exit, CliError> {
     Ok(Exit::DONE)
 }
 
-fn every_words(every: Every) -> String {
+pub(super) fn every_words(every: Every) -> String {
     match every {
         Every::Days(1) => "every day".to_owned(),
         Every::Days(days) => format!("every {days} days"),
