@@ -193,6 +193,7 @@ pub(crate) async fn hear_request(node: &Arc<Node>, from: PeerId, data: &Bytes, a
         Err(Stop::Rule(error)) => {
             if error.blames_sender() {
                 node.net.report(from, Misbehaviour::Major);
+                node.trust.blame(node.clock.now().at, &from, Violation::Malformed);
             }
             return refuse(asker, error.code(), error.to_string());
         }

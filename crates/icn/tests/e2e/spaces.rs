@@ -9,6 +9,7 @@ mod network;
 mod paid;
 mod partition;
 mod restored;
+mod surrounded;
 mod trusted;
 mod witnessed;
 
