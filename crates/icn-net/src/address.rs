@@ -45,12 +45,35 @@ impl AddressGroup {
     }
 }
 
-/// Returns the group of a multiaddr: none for peers on this machine, whom their addresses do not tell apart, and for
-/// names that have not been looked up.
+/// Returns the group of an address of the public internet; none for peers on this machine or in a private network, and
+/// for names that have not been looked up.
+///
+/// What is behind a private address is not known: a whole office, or the whole internet behind a proxy that all
+/// connections seem to come from.
 #[must_use]
 pub fn address_group(address: &Multiaddr) -> Option<AddressGroup> {
     let ip = ip_of(address)?;
-    (!ip.is_loopback()).then(|| AddressGroup::of(ip))
+    (!is_private(ip)).then(|| AddressGroup::of(ip))
+}
+
+/// Returns the group of any address, private ones and this machine's among them: for networks in which a whole town has
+/// private addresses.
+#[must_use]
+pub fn any_address_group(address: &Multiaddr) -> Option<AddressGroup> {
+    ip_of(address).map(AddressGroup::of)
+}
+
+/// Tells whether an address means something else in each network: loopback, private (RFC 1918, RFC 4193), link-local, and
+/// those that providers share among customers (RFC 6598).
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let is_shared = a == 100 && b & 0b1100_0000 == 64;
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || is_shared
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
@@ -107,9 +130,33 @@ mod tests {
             ("/ip6/::ffff:203.0.113.9/tcp/9", Some("203.0.113.0/24")),
             ("/ip4/127.0.0.1/tcp/9", None),
             ("/ip6/::1/tcp/9", None),
+            ("/ip4/10.1.2.3/tcp/9", None),
+            ("/ip4/172.31.0.1/tcp/9", None),
+            ("/ip4/172.32.0.1/tcp/9", Some("172.32.0.0/24")),
+            ("/ip4/192.168.1.2/tcp/9", None),
+            ("/ip4/169.254.0.1/tcp/9", None),
+            ("/ip4/100.64.0.1/tcp/9", None),
+            ("/ip4/100.127.255.1/tcp/9", None),
+            ("/ip4/100.128.0.1/tcp/9", Some("100.128.0.0/24")),
+            ("/ip6/fd00::1/tcp/9", None),
+            ("/ip6/fe80::1/tcp/9", None),
+            ("/ip6/::ffff:192.168.1.2/tcp/9", None),
             ("/dns4/example.org/tcp/9", None),
         ] {
             assert_eq!(group(address).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_told_apart_where_that_is_wanted() {
+        for (address, expected) in [
+            ("/ip4/10.1.2.3/tcp/9", Some("10.1.2.0/24")),
+            ("/ip4/127.0.7.1/udp/9/quic-v1", Some("127.0.7.0/24")),
+            ("/ip4/203.0.113.7/tcp/9", Some("203.0.113.0/24")),
+            ("/dns4/example.org/tcp/9", None),
+        ] {
+            let group = any_address_group(&address.parse().unwrap()).map(|group| group.to_string());
+            assert_eq!(group.as_deref(), expected, "{address}");
         }
     }
 

@@ -47,13 +47,15 @@ pub struct Config {
     /// The limits of a peer for which [`crate::Handle::set_constraints`] has said nothing else. Where there are limits for
     /// strangers, only of a peer that the operator named.
     pub constraints: Constraints,
-    /// What strangers get; none where no policy tells them from others.
+    /// What strangers get; none where no policy tells them from others. A stranger is a peer that the operator did not name
+    /// and that has no standing ([`crate::Handle::set_standings`]).
     pub strangers: Option<Strangers>,
     /// The least trust of a peer that is connected, in parts per million; above 0 no stranger is.
     pub trust_ppm_min: u32,
     /// Bans that an earlier run left ([`crate::Handle::bans`]).
     pub bans: Vec<Ban>,
-    /// Which addresses count as one place; peers on this machine are not told apart.
+    /// Which addresses count as one place; peers on this machine, or in a private network, are not told apart
+    /// ([`crate::address_group`]; [`crate::any_address_group`] does).
     pub group_of: GroupOf,
     /// Where this node stands, as it tells its peers.
     pub topology: TopologyInfo,

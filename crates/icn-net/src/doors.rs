@@ -112,7 +112,7 @@ impl Doors {
         let now = (config.clock)();
         for ban in &config.bans {
             match ban.banned {
-                Banned::Peer(peer) => drop(bans.ban(peer, None, ban.until, now)),
+                Banned::Peer(peer) => drop(bans.ban(peer, ban.from, ban.until, now)),
                 Banned::Group(group) => bans.ban_group(group, ban.until),
             }
         }
@@ -139,11 +139,10 @@ impl Doors {
     ) -> Result<(), Refusal> {
         let mut state = self.lock();
         let standing = state.standing(&peer);
-        let is_stranger = standing.trust_ppm == 0 && !standing.is_protected;
         if state.bans.has_peer(&peer, now.1) {
             return Err(Refusal::Banned);
         }
-        if is_stranger && state.bans.has_group(from, now.1) {
+        if standing.is_stranger() && state.bans.has_group(from, now.1) {
             return Err(Refusal::BannedGroup);
         }
         state.refresh(now.0);
@@ -207,9 +206,25 @@ impl Doors {
             state.standings.insert(peer, standing);
         }
         state.restand(peer);
-        for stranger in state.slots.surplus() {
-            state.close(stranger);
+        state.close_surplus();
+    }
+
+    /// Says how good all peers are, in place of everything that was said before.
+    pub(crate) fn set_standings(&self, standings: impl IntoIterator<Item = (PeerId, Standing)>) {
+        let heard = standings.into_iter().filter(|(_, standing)| !standing.is_stranger());
+        let standings = heard.take(STANDINGS_MAX).collect();
+        let mut state = self.lock();
+        state.standings = standings;
+        let peers: Vec<PeerId> = state.slots.iter().map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            state.restand(peer);
         }
+        state.close_surplus();
+    }
+
+    /// Tells whether nothing was said of a peer.
+    pub(crate) fn is_stranger(&self, peer: &PeerId) -> bool {
+        self.lock().standing(peer).is_stranger()
     }
 
     /// Returns what a peer's rank comes from; none when it is not connected.
@@ -236,7 +251,7 @@ impl Doors {
             .slots
             .iter()
             .filter(|(_, member)| member.from == Some(group))
-            .filter(|(_, member)| member.standing.trust_ppm == 0 && !member.standing.is_protected)
+            .filter(|(_, member)| member.standing.is_stranger())
             .map(|(peer, _)| *peer)
             .collect();
         for stranger in strangers {
@@ -244,8 +259,8 @@ impl Doors {
         }
     }
 
-    pub(crate) fn unban(&self, banned: Banned) -> bool {
-        self.lock().bans.unban(banned)
+    pub(crate) fn unban(&self, banned: Banned, now: Timestamp) -> bool {
+        self.lock().bans.unban(banned, now)
     }
 
     pub(crate) fn bans(&self, now: Timestamp) -> Vec<Ban> {
@@ -301,6 +316,13 @@ impl State {
         }
     }
 
+    /// Closes the connections of strangers that are more than their places.
+    fn close_surplus(&mut self) {
+        for stranger in self.slots.surplus() {
+            self.close(stranger);
+        }
+    }
+
     fn close(&mut self, peer: PeerId) {
         if let Some(member) = self.slots.get_mut(&peer) {
             member.is_leaving = true;
@@ -317,12 +339,14 @@ fn rules(config: &Config) -> Rules {
     let (strangers_max, strangers_kept, per_group_max) =
         config.strangers.as_ref().map_or((peers_max, 0, None), |strangers| {
             let slots = (strangers.slots_max as usize).min(peers_max);
-            (slots, slots.div_ceil(2), Some(strangers.slots_per_group_max as usize))
+            (slots, slots / 2, Some(strangers.slots_per_group_max as usize))
         });
+    let is_told_apart = config.strangers.is_some();
     Rules {
         peers_max,
         inbound_max: (peers_max - peers_max / 5).max(1),
         strangers_max,
+        strangers_inbound_max: if is_told_apart { strangers_max - strangers_max / 5 } else { strangers_max },
         strangers_kept,
         per_group_max,
         trust_ppm_min: config.trust_ppm_min,

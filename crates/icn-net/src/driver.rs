@@ -37,6 +37,7 @@ mod redial;
 mod score;
 mod topology;
 
+pub use blame::BAN_TIME;
 use blame::Blame;
 use dht::{Checked, Query};
 use dial::Dials;
@@ -210,6 +211,7 @@ impl Driver {
                 give(answer, self.swarm.behaviour().gossip.peer_score(&peer));
             }
             Command::TellTopology => self.tell_topology_to_all(),
+            Command::Pardon { peer } => self.forget(peer),
             Command::Redial { peer } => self.dials.redials.find(&peer),
             // Taken by the loop itself.
             Command::Shutdown { answer } => give(answer, ()),
@@ -294,8 +296,8 @@ impl Driver {
         if let Err(refused) = self.shared.limits.take(from, Kind::Gossip, message.data.len()) {
             self.shared.metrics.limited("gossip");
             self.on_limited(from, refused);
-            let is_own = matches!(refused, Refused::Own | Refused::Group);
-            if is_own && self.shared.limits.is_named(from) {
+            let is_own = matches!(refused, Refused::Own | Refused::Group | Refused::Strangers);
+            if is_own && self.shared.limits.is_judged(from) {
                 // It may only hand on what others say: this message counts, and then nothing for a while.
                 self.mute(from);
             } else {

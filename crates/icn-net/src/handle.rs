@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Report { peer: PeerId, misbehaviour: Misbehaviour },
     TellTopology,
     Redial { peer: PeerId },
+    Pardon { peer: PeerId },
     Score { peer: PeerId, answer: Answer<Option<f64>> },
     Shutdown { answer: Answer<()> },
 }

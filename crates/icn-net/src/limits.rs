@@ -2,8 +2,12 @@
 //!
 //! A message is counted first against its peer, then against the peer's group, then (of a stranger) against what all
 //! strangers get, and last against what all peers get. So whoever is over a bound of its own takes nothing from others.
+//!
+//! A stranger is who has no standing ([`crate::Standing`]). Its limits hold while policy says so
+//! ([`crate::Handle::limit_strangers`]); before that it gets what known peers get.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use icn_types::Constraints;
@@ -23,6 +27,7 @@ pub(crate) use share::GroupKey;
 use share::Groups;
 pub use share::{Share, ShareId, ShareLimits};
 pub(crate) use streams::StreamPermit;
+use streams::Streams;
 
 /// Peers remembered after they left, so that coming back does not refill their burst. Full: the peer that leaves is
 /// forgotten.
@@ -30,7 +35,7 @@ const PEERS_REMEMBERED_MAX: usize = 4_096;
 /// The same for peers whose limits were set by name. Full: a peer whose limits are set, and that is not connected, is
 /// not noted; one that leaves is forgotten, and gets what strangers get until its limits are set anew.
 const NAMED_REMEMBERED_MAX: usize = 65_536;
-/// The part of what all peers get that strangers get together, and that one peer or one group gets at most, in percent.
+/// The part of what all peers get that one peer, one group or all strangers get at most, in percent.
 const PART_MAX_PERCENT: u32 = 25;
 /// A message counts once for so many bytes or part of it: a large one is dearer than a small one.
 const UNIT_BYTES: usize = 64 * 1024;
@@ -40,10 +45,14 @@ pub(crate) const CLASS_UNKNOWN: &str = "isolated";
 /// What a node gives to peers of which it knows nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strangers {
+    /// Whether limits hold from the start ([`crate::Handle::limit_strangers`]). Places are limited always.
+    pub is_limited: bool,
     /// The limits of each.
     pub constraints: Constraints,
     /// What those of one address group ([`crate::AddressGroup`]) get together.
     pub share: ShareLimits,
+    /// What all of them get together.
+    pub together: ShareLimits,
     /// The most of them that are connected at once. Half of these places no known peer takes.
     pub slots_max: u32,
     /// The most of one address group that are connected at once.
@@ -67,10 +76,13 @@ pub(crate) enum Refused {
 pub(crate) struct Limits {
     known: Constraints,
     strangers: Option<Strangers>,
+    /// Whether the limits of strangers hold.
+    is_limiting: AtomicBool,
     bitswap_kib_per_second: u32,
     messages_per_second_max: u32,
     all: Bucket,
     all_strangers: Bucket,
+    streams_of_strangers: Arc<Streams>,
     peers: Mutex<HashMap<PeerId, Arc<PeerLimits>>>,
     groups: Mutex<Groups>,
 }
@@ -94,13 +106,17 @@ impl Limits {
         bitswap_kib_per_second: u32,
     ) -> Self {
         let part = part(messages_per_second_max);
+        let none = ShareLimits { messages_per_second: part, burst: part, streams_max: u32::MAX };
+        let together = strangers.as_ref().map_or(none, |strangers| strangers.together);
         Self {
             known,
+            is_limiting: AtomicBool::new(strangers.as_ref().is_some_and(|strangers| strangers.is_limited)),
             strangers,
             bitswap_kib_per_second,
             messages_per_second_max,
             all: Bucket::new(messages_per_second_max, messages_per_second_max),
-            all_strangers: Bucket::new(part, part),
+            all_strangers: Bucket::new(together.messages_per_second.min(part), together.burst.min(part)),
+            streams_of_strangers: Arc::new(Streams::new(together.streams_max)),
             peers: Mutex::default(),
             groups: Mutex::default(),
         }
@@ -125,8 +141,20 @@ impl Limits {
     }
 
     /// Tells whether the limits of a peer were set by name.
-    pub(crate) fn is_named(&self, peer: PeerId) -> bool {
+    fn is_named(&self, peer: PeerId) -> bool {
         self.lock().get(&peer).is_some_and(|limits| limits.current().is_named)
+    }
+
+    /// Tells whether policy has said what a peer may do: its limits were set by name, or are those of strangers.
+    pub(crate) fn is_judged(&self, peer: PeerId) -> bool {
+        let limits = self.lock().get(&peer).cloned();
+        limits.map(|limits| limits.current()).is_some_and(|current| current.is_named || current.is_stranger)
+    }
+
+    /// Says whether the limits of strangers hold from now on; tells whether that is new. Peers that are connected have to be
+    /// [`Limits::met`] again.
+    pub(crate) fn limit_strangers(&self, is_limited: bool) -> bool {
+        self.is_limiting.swap(is_limited, Ordering::AcqRel) != is_limited
     }
 
     /// Gives a peer that nothing was set for what known peers get: the operator named it.
@@ -136,15 +164,10 @@ impl Limits {
         }
     }
 
-    /// Makes a peer a stranger again.
-    pub(crate) fn clear(&self, peer: PeerId, from: Option<AddressGroup>) {
-        let constraints = self.of_strangers();
-        let outbound = self.outbound_of(&constraints);
-        self.of(peer).change(|current| {
-            current.constrain(&constraints, &outbound);
-            (current.group, current.is_named, current.is_stranger) = (None, false, self.strangers.is_some());
-        });
-        self.met(peer, from);
+    /// Takes back what was set for a peer by name.
+    pub(crate) fn clear(&self, peer: PeerId, from: Option<AddressGroup>, is_stranger: bool) {
+        self.of(peer).change(|current| current.is_named = false);
+        self.met(peer, from, is_stranger);
     }
 
     /// Says what the class of a peer is called in metrics, from when it has limits or is connected.
@@ -155,15 +178,27 @@ impl Limits {
         }
     }
 
-    /// Notes where a peer has come from: a stranger draws from what its address group gets.
-    pub(crate) fn met(&self, peer: PeerId, from: Option<AddressGroup>) {
-        let Some(strangers) = &self.strangers else { return };
+    /// Notes where a peer has come from, and whether it is a stranger, who draws from what its address group gets. Nothing
+    /// changes for a peer whose limits were set by name.
+    pub(crate) fn met(&self, peer: PeerId, from: Option<AddressGroup>, is_stranger: bool) {
         let limits = self.of(peer);
-        if limits.current().is_stranger {
-            let key = from.map_or(GroupKey::Rest, GroupKey::Address);
-            let group = self.group(key, strangers.share);
-            limits.change(|current| current.group = Some(group));
+        if limits.current().is_named {
+            return;
         }
+        let strangers = self.limited().filter(|_| is_stranger);
+        let constraints = self.clamped(strangers.map_or(&self.known, |strangers| &strangers.constraints));
+        let outbound = self.outbound_of(&constraints);
+        let key = from.map_or(GroupKey::Rest, GroupKey::Address);
+        let group = strangers.map(|strangers| self.group(key, strangers.share));
+        limits.change(|current| {
+            current.constrain(&constraints, &outbound);
+            (current.group, current.is_stranger) = (group, strangers.is_some());
+        });
+    }
+
+    /// Returns what strangers get, where that is limited.
+    fn limited(&self) -> Option<&Strangers> {
+        self.strangers.as_ref().filter(|_| self.is_limiting.load(Ordering::Acquire))
     }
 
     /// Forgets a peer that left, when many are remembered already.
@@ -201,11 +236,15 @@ impl Limits {
     /// Takes a place for a stream that a peer has opened; none when it, or its group, holds as many as it may.
     pub(crate) fn stream(&self, peer: PeerId) -> Option<StreamPermit> {
         let limits = self.of(peer);
-        let permit = StreamPermit::of(&limits.streams)?;
-        match limits.current().group {
-            Some(group) => permit.join(&group.streams),
-            None => Some(permit),
+        let mut permit = StreamPermit::of(&limits.streams)?;
+        let Current { group, is_stranger, .. } = limits.current();
+        if let Some(group) = group {
+            permit = permit.join(&group.streams)?;
         }
+        if is_stranger {
+            permit = permit.join(&self.streams_of_strangers)?;
+        }
+        Some(permit)
     }
 
     /// Returns how many streams a peer may hold open at once.
@@ -249,7 +288,7 @@ impl Limits {
     }
 
     fn of_strangers(&self) -> Constraints {
-        self.clamped(self.strangers.as_ref().map_or(&self.known, |strangers| &strangers.constraints))
+        self.clamped(self.limited().map_or(&self.known, |strangers| &strangers.constraints))
     }
 
     /// What holds for a peer of which nothing is known but its limits.
@@ -260,7 +299,7 @@ impl Limits {
             constraints,
             group: None,
             is_named: false,
-            is_stranger: self.strangers.is_some(),
+            is_stranger: self.limited().is_some(),
             class: CLASS_UNKNOWN,
         }
     }

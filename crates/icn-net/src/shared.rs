@@ -107,6 +107,11 @@ impl Shared {
         f(&mut self.neighbors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Gives a connected peer for which nothing was set the limits of strangers, or those of known peers.
+    pub(crate) fn meet(&self, peer: PeerId) {
+        self.limits.met(peer, self.doors.from(&peer), self.doors.is_stranger(&peer));
+    }
+
     /// Places a connected peer among the neighbours by what is known of it now.
     pub(crate) fn place(&self, peer: PeerId) {
         // The peers are looked at under the lock: whoever leaves meanwhile is taken out after this.

@@ -244,6 +244,12 @@ async fn a_reported_peer_is_disconnected_then_refused() {
         let _ = b.net.dial(a.address()).await;
         until(async || a.net.metrics().connection_rejected_total() >= 1).await;
         assert!(a.net.peers().await.is_empty());
+        // Who is forgiven is not banned for the next trifle.
+        assert!(a.net.unban(icn_net::Banned::Peer(bad)));
+        until(async || b.net.dial(a.address()).await.is_ok() && a.net.score(bad).await.is_some()).await;
+        a.net.report(bad, icn_net::Misbehaviour::Minor);
+        assert!(a.net.score(bad).await.is_some_and(|score| score < 0.0));
+        assert!(a.net.bans().is_empty());
     })
     .await;
 }

@@ -82,7 +82,7 @@ async fn neighbours_are_sorted_by_where_they_say_that_they_stand() {
         assert_eq!(hub.net.fanout(Scope::LocalCluster), [near.id()]);
         assert_eq!(hub.net.fanout(Scope::Federation), [far.id()]);
         // Trust moves a far peer, and its loss moves it back.
-        hub.net.set_standing(far.id(), Standing { trust_ppm: 800_000, is_protected: false });
+        hub.net.set_standing(far.id(), Standing { trust_ppm: 800_000, ..Standing::default() });
         assert_eq!(set(&hub, far.id()).await, Some(NeighborSet::Trusted));
         hub.net.set_standing(far.id(), Standing::default());
         assert_eq!(set(&hub, far.id()).await, Some(NeighborSet::Backbone));
@@ -116,7 +116,7 @@ async fn a_full_set_keeps_its_best_and_a_freed_place_is_taken() {
         until(async || hub.net.peers().await.len() == 2).await;
         assert_eq!(set(&hub, second.id()).await, None, "connected, but no neighbour");
         assert_eq!(hub.net.sample(Scope::Global, 9), [first.id()]);
-        hub.net.set_standing(second.id(), Standing { trust_ppm: 1, is_protected: false });
+        hub.net.set_standing(second.id(), Standing { trust_ppm: 1, ..Standing::default() });
         assert_eq!(hub.net.sample(Scope::Global, 9), [second.id()], "who is trusted more takes the place");
         // It is gone, and does not dial again.
         second.net.shutdown().await;

@@ -19,7 +19,8 @@ use common::corner::{stand_in, tell_apart};
 use common::{Node, TOPIC, until, within};
 use futures::future::join_all;
 use icn_net::{
-    Config, Event, Handle, Offence, PeerId, RequestError, Share, ShareId, ShareLimits, Strangers, Verdict,
+    Config, Event, Handle, Offence, PeerId, RequestError, Share, ShareId, ShareLimits, Standing, Strangers,
+    Verdict,
 };
 use icn_types::Constraints;
 
@@ -244,7 +245,9 @@ async fn strangers_share_by_address_and_known_peers_do_not_notice() {
         let server = server(|config| {
             tell_apart(config);
             config.strangers = Some(Strangers {
+                is_limited: true,
                 constraints: limits(1, 10),
+                together: ShareLimits { messages_per_second: 100, burst: 1_000, streams_max: 64 },
                 share: ShareLimits { messages_per_second: 1, burst: 25, streams_max: 64 },
                 slots_max: 50,
                 slots_per_group_max: 50,
@@ -272,7 +275,9 @@ async fn strangers_share_by_address_and_known_peers_do_not_notice() {
             tell_apart(config);
             config.peers = vec![at];
             config.strangers = Some(Strangers {
+                is_limited: true,
                 constraints: limits(1, 1),
+                together: ShareLimits { messages_per_second: 1, burst: 1, streams_max: 1 },
                 share: ShareLimits { messages_per_second: 1, burst: 1, streams_max: 1 },
                 slots_max: 0,
                 slots_per_group_max: 0,
@@ -281,6 +286,51 @@ async fn strangers_share_by_address_and_known_peers_do_not_notice() {
         .await;
         until(async || named.net.peers().await.len() == 1).await;
         assert_eq!(ask(&named.net, hub.net.peer_id(), 50).await, 50);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_limited_when_policy_says_so_and_until_they_are_known() {
+    within(60, async {
+        let server = server(|config| {
+            tell_apart(config);
+            let few = ShareLimits { messages_per_second: 1, burst: 12, streams_max: 64 };
+            config.strangers = Some(Strangers {
+                is_limited: false,
+                constraints: limits(1, 10),
+                share: few,
+                together: few,
+                slots_max: 50,
+                slots_per_group_max: 50,
+            });
+        })
+        .await;
+        let (to, address) = (server.net.peer_id(), server.net.listen_addrs()[0].clone());
+        let mut peers = Vec::new();
+        for _ in 0..3 {
+            let peer = Node::start(|config| stand_in(config, 2)).await;
+            peer.net.dial(address.clone()).await.unwrap();
+            assert_eq!(ask(&peer.net, to, 50).await, 50, "nobody is limited yet");
+            peers.push(peer);
+        }
+        let (member, strangers) = (peers.pop().unwrap(), peers);
+        let known = Standing { is_known: true, ..Standing::default() };
+        server.net.set_standings([(member.id(), known)]);
+        server.net.limit_strangers(true);
+        let mut got = 0;
+        for stranger in &strangers {
+            got += ask(&stranger.net, to, 30).await;
+        }
+        assert!(got <= 20, "{got}: they share what their corner gets");
+        assert_eq!(ask(&member.net, to, 50).await, 50);
+        // Who is told to be known is no stranger from then on, and who is not told any more is one again.
+        server.net.set_standings([(strangers[0].id(), known)]);
+        until(async || ask(&strangers[0].net, to, 20).await == 20).await;
+        let got = ask(&member.net, to, 30).await;
+        assert!(got <= 15, "{got}");
+        server.net.limit_strangers(false);
+        until(async || ask(&member.net, to, 20).await == 20).await;
     })
     .await;
 }

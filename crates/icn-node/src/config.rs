@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 pub use self::keys::{KEYS, Key, reference, template};
 pub use self::network::{
-    FanoutConfig, NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, TopologyConfig,
+    FanoutConfig, NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, StrangersConfig, StrangersError,
+    TopologyConfig,
 };
 
 /// Everything that an operator can set. [`KEYS`] documents each value.

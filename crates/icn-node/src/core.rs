@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::index::Index;
 use crate::perform::batch_of;
 use crate::spaces::Spaces;
-use crate::trust::Oracle;
+use crate::trust::{KeptTables, Oracle};
 
 /// How many happenings may wait for the loop. Full: whoever brings one waits.
 const INBOX_MAX: usize = 8_192;
@@ -72,6 +72,7 @@ pub(crate) struct Tables {
     pub(crate) executions: Table<ExecutionRecord>,
     pub(crate) offers: Table<OfferRecord>,
     pub(crate) peers: Table<Vec<String>>,
+    pub(crate) kept: KeptTables,
 }
 
 /// Everything that the tasks of a node share.

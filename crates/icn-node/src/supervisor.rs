@@ -22,12 +22,13 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::config::TrustLimits;
 use crate::core::{Core, Happening, Machines, Node, Parts, Tables, lock};
 use crate::data_dir::DataDir;
 use crate::index::Role;
 use crate::node_file::NodeFile;
 use crate::spaces::{Identities, SpaceTables, Spaces};
-use crate::trust::Oracle;
+use crate::trust::{Kept, KeptTables, Oracle};
 use crate::{Config, advertise, api, hearing, receipt, spaces};
 
 /// The version of what is in the database. Raise it together with a migration.
@@ -99,7 +100,14 @@ pub async fn run(
     let runtime = start_runtime(&data_dir, &config)?;
     let (listener, bound) = bind_api(&config.api.bind).await?;
     let served = Arc::new(Served { blocks: db.blocks(), given: AtomicU64::new(0) });
-    let (net, events) = start_net(&config, &keypair, Arc::clone(&served), &tables, &metrics).await?;
+    let kept = Kept::read(&tables.kept);
+    let bans = kept.bans(clock.now().at);
+    let trust = Oracle::new(config.trust.clone(), &config.network.rate_limiting, kept, clock.now().at)
+        .context("`[trust]` or `[network.rate_limiting]` of the configuration cannot be used")?;
+    let is_limited = config.trust.limits == TrustLimits::On;
+    let strangers = config.network.strangers(trust.of_strangers(), is_limited);
+    let policy = (bans, strangers.context("`[network]` of the configuration cannot be used")?);
+    let (net, events) = start_net(&config, &keypair, Arc::clone(&served), &tables, &metrics, policy).await?;
     let api = format!("http://{bound}");
     metrics.set_supervisor_state(SupervisorState::Recovering);
     let signer: Arc<dyn icn_identity::Signer> = keypair.clone();
@@ -107,8 +115,6 @@ pub async fn run(
         originator: Originator::new(Arc::clone(&signer), originator_config(&config)),
         executor: config.executor.enabled.then(|| Executor::new(signer, executor_config(&config, &runtime))),
     };
-    let trust = Oracle::new(config.trust.clone(), &config.network.rate_limiting, clock.now().at)
-        .context("`[trust]` or `[network.rate_limiting]` of the configuration cannot be used")?;
     let parts = Parts {
         me: keypair.did(),
         config,
@@ -137,6 +143,7 @@ pub async fn run(
     let advertising = tokio::spawn(advertise::run(Arc::clone(&node)));
     let keeping = tokio::spawn(keep(Arc::clone(&node)));
     let trusting = tokio::spawn(crate::trust::run(Arc::clone(&node)));
+    let remembering = tokio::spawn(crate::trust::kept::run(Arc::clone(&node)));
     let face: Arc<dyn icn_gateway::api::Node> = Arc::new(api::Face(Arc::clone(&node)));
     let closing = halt.clone();
     let books = Arc::new(api::books::BooksFace(Arc::clone(&node)));
@@ -158,6 +165,8 @@ pub async fn run(
     drain(&node, &served, &now).await;
     node.spaces.close(&node.db).await;
     keep_peers(&node);
+    remembering.abort();
+    crate::trust::kept::save(&node);
     halt.cancel();
     drop(serving.await);
     keeping.abort();
@@ -240,6 +249,7 @@ pub(crate) fn open_tables(db: &Database) -> Tables {
         executions: db.table("executions"),
         offers: db.table("offers"),
         peers: db.table("peers"),
+        kept: KeptTables::open(db),
     }
 }
 
@@ -267,6 +277,7 @@ async fn start_net(
     served: Arc<Served>,
     tables: &Tables,
     metrics: &Metrics,
+    (bans, strangers): (Vec<icn_net::Ban>, icn_net::Strangers),
 ) -> anyhow::Result<(icn_net::Handle, tokio::sync::mpsc::Receiver<icn_net::Event>)> {
     let region = config.node.region.as_ref();
     // Announcements of any region are relayed to, but only those that concern this node are subscribed to.
@@ -281,6 +292,12 @@ async fn start_net(
         topic_allowed: Arc::new(|topic| topic.parse::<Topic>().is_ok()),
         peers_max: config.network.max_peers,
         trust_ppm_min: config.network.min_trust_threshold,
+        strangers: Some(strangers),
+        bans,
+        group_of: match config.network.strangers.private_groups {
+            true => Arc::new(icn_net::any_address_group),
+            false => Arc::new(icn_net::address_group),
+        },
         topology: config.network.topology.info(region),
         neighbor_limits: (&config.network.topology.neighbor_limits).into(),
         fanout: (&config.network.fanout).into(),

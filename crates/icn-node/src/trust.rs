@@ -3,6 +3,7 @@
 //! Trust is read from where this node stands: its own members, and the stewards of the space, who are its seeds. What the
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
+pub(crate) mod kept;
 mod peers;
 mod record;
 mod selftest;
@@ -21,6 +22,7 @@ use icn_trust::{
 use icn_types::{Constraints, Did, Timestamp, TopicAccess, TrustContext};
 use tokio::sync::Notify;
 
+pub(crate) use self::kept::{Kept, KeptTables};
 pub(crate) use self::record::Record;
 pub(crate) use self::web::Web;
 use crate::config::{RateLimitingConfig, TrustConfig, TrustLimits};
@@ -38,9 +40,13 @@ pub(crate) struct Oracle {
     pub(crate) policy: Policy,
     config: TrustConfig,
     standing: Mutex<Standing>,
+    /// What of offenders and bans is on the disk.
+    kept: Mutex<Kept>,
+    /// Something follows from what somebody did: it is to be written soon.
+    keep_soon: Notify,
     webs: Mutex<BTreeMap<Did, Arc<Web>>>,
     records: Mutex<BTreeMap<Did, Arc<Record>>>,
-    peers: Mutex<peers::Told>,
+    told: Mutex<peers::Told>,
     /// Whether somebody came or went, or did something, since limits were computed last.
     is_stirred: AtomicBool,
     wake: Notify,
@@ -58,17 +64,17 @@ struct Changed {
 /// Where somebody stands with this node.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
-    pub(crate) score_ppm: u32,
     pub(crate) class: TrustClass,
     pub(crate) action: Action,
     pub(crate) constraints: Constraints,
 }
 
 impl Oracle {
-    /// Takes the configuration over, and sees that somebody can say something under it.
+    /// Takes the configuration over, and sees that somebody can say something under it; remembers offenders as they were.
     pub(crate) fn new(
         config: TrustConfig,
         rates: &RateLimitingConfig,
+        kept: Kept,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
         let mut settings = Settings {
@@ -82,15 +88,21 @@ impl Oracle {
         let policy = policy_of(rates);
         policy.check()?;
         selftest::exchange(&policy, now)?;
+        let mut standing = Standing::new(StandingSettings::default());
+        for (did, offender) in kept.offenders() {
+            standing.restore(now, did, offender);
+        }
         Ok(Self {
             settings,
             reputation: ReputationSettings::default(),
             policy,
             config,
-            standing: Mutex::new(Standing::new(StandingSettings::default())),
+            standing: Mutex::new(standing),
+            kept: Mutex::new(kept),
+            keep_soon: Notify::new(),
             webs: Mutex::default(),
             records: Mutex::default(),
-            peers: Mutex::default(),
+            told: Mutex::default(),
             is_stirred: AtomicBool::new(true),
             wake: Notify::new(),
         })
@@ -114,6 +126,7 @@ impl Oracle {
         if before != after {
             tracing::warn!(%did, action = ?after, ?violation, "misbehaviour changes what a node may do");
             self.stir();
+            self.keep_soon.notify_one();
         }
     }
 
@@ -124,18 +137,39 @@ impl Oracle {
         }
     }
 
-    /// Lists those who did something wrong here, with what follows from it.
-    pub(crate) fn offenders(&self, now: Timestamp) -> Vec<(Did, OffenderView)> {
-        let standing = lock(&self.standing);
-        standing.offenders().filter_map(|did| Some((*did, standing.view(did, now)?))).collect()
+    /// Lists those who did something wrong here, with what follows from it; those among them whom the network has banned by
+    /// itself.
+    pub(crate) fn offenders(&self, now: Timestamp, net: &icn_net::Handle) -> Vec<(Did, OffenderView)> {
+        let mut all: BTreeMap<Did, OffenderView> = {
+            let standing = lock(&self.standing);
+            standing.offenders().filter_map(|did| Some((*did, standing.view(did, now)?))).collect()
+        };
+        for ban in net.bans() {
+            let icn_net::Banned::Peer(peer) = ban.banned else { continue };
+            let Some(did) = icn_identity::did_of(&peer) else { continue };
+            let view = all.entry(did).or_insert_with(|| OffenderView {
+                action: Action::None,
+                milli_points: 0,
+                counts: BTreeMap::new(),
+                has_equivocated: false,
+                last: ban.until.minus(icn_net::BAN_TIME),
+                evidence: None,
+            });
+            view.action = view.action.max(Action::Ban { until: ban.until });
+        }
+        all.into_iter().collect()
     }
 
-    /// Forgives somebody what it did. Tells whether there was anything to forgive.
-    pub(crate) fn lift(&self, net: &icn_net::Handle, did: &Did) -> bool {
-        let lifted = lock(&self.standing).lift(did);
+    /// Forgives somebody what it did.
+    pub(crate) fn lift(&self, net: &icn_net::Handle, did: &Did) {
+        lock(&self.standing).lift(did);
         net.unban(icn_net::Banned::Peer(icn_identity::peer_id(did)));
         self.stir();
-        lifted
+    }
+
+    /// Returns what a node gives to those of whom nothing is known, whatever they did.
+    pub(crate) fn of_strangers(&self) -> Constraints {
+        self.policy.access(TrustClass::Isolated, Action::None).constraints()
     }
 
     /// Returns what the books of a space say, as they were read last.
@@ -203,7 +237,7 @@ impl Oracle {
         if constraints.topics == TopicAccess::Public && webs.iter().any(|web| web.has(did)) {
             constraints.topics = TopicAccess::All;
         }
-        Verdict { score_ppm, class, action, constraints }
+        Verdict { class, action, constraints }
     }
 
     /// Returns the class of a score; a score below the least one counts as none.
@@ -274,7 +308,7 @@ impl Oracle {
         let members = known.into_iter().map(|did| (did, regard(&did))).collect();
         Regards {
             trust_min_ppm: Some(self.config.min_execute),
-            strangers: self.policy.access(TrustClass::Isolated, Action::None).constraints(),
+            strangers: self.of_strangers(),
             members,
             round_trips,
         }
@@ -313,7 +347,7 @@ pub(crate) async fn run(node: Arc<Node>) {
         let begun = Instant::now();
         let changed = oracle.read(&node, now);
         if changed.trust || is_stirred {
-            round_trips = peers::tell(&node, now).await;
+            round_trips = peers::tell(&node, now, changed.trust).await;
         }
         if changed.trust || changed.records || is_stirred {
             let regards = Arc::new(oracle.regards(now, round_trips.clone()));

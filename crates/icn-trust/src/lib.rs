@@ -40,6 +40,8 @@ pub use crate::settings::{CACHE_MAX, PathSettings, Settings};
 pub use crate::share::{Allowance, GROUPS_PER_INTRODUCER, Group, Subtrees};
 pub use crate::snapshot::{DAY_MS, Introduction, Snapshot};
 pub use crate::source::{DefaultPolicySource, PolicySource};
-pub use crate::standing::{Action, OFFENDERS_MAX, OffenderView, Standing, StandingSettings, Violation};
+pub use crate::standing::{
+    Action, OFFENDERS_MAX, Offender, OffenderView, Standing, StandingSettings, Violation,
+};
 pub use crate::view::{CacheCounts, Explanation, Score, TrustView, VIEWPOINT_MAX, Viewpoint};
 pub use crate::walk::{STEPS_MAX, WEIGHT, Walk, WalkSettings};

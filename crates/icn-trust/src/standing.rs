@@ -75,21 +75,34 @@ pub struct OffenderView {
     pub evidence: Option<Cid>,
 }
 
+/// Everything that is remembered of one offender, for whoever keeps it over a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Offender {
-    milli: u64,
-    at: Timestamp,
-    counts: BTreeMap<Violation, u64>,
-    has_equivocated: bool,
-    banned_until: Option<Timestamp>,
-    excess_at: Option<Timestamp>,
-    evidence: Option<Cid>,
+pub struct Offender {
+    /// Its points, in thousandths, as they were when it last did something.
+    pub milli: u64,
+    /// When it last did something.
+    pub at: Timestamp,
+    /// How often it did what.
+    pub counts: BTreeMap<Violation, u64>,
+    /// Whether it equivocated.
+    pub has_equivocated: bool,
+    /// When its ban ends, or ended.
+    pub banned_until: Option<Timestamp>,
+    /// When an excess of rate last counted.
+    pub excess_at: Option<Timestamp>,
+    /// What shows the last violation that had evidence.
+    pub evidence: Option<Cid>,
 }
 
 impl Offender {
     fn milli(&self, now: Timestamp, settings: &StandingSettings) -> u64 {
         let half_life = u64::from(settings.half_life_secs) * 1_000;
         halved(self.milli, now.since(self.at).as_millis(), half_life)
+    }
+
+    /// Tells whether nothing follows any more from what it did.
+    fn is_over(&self, now: Timestamp, settings: &StandingSettings) -> bool {
+        self.ban(now).is_none() && !self.has_equivocated && self.milli(now, settings) == 0
     }
 
     fn ban(&self, now: Timestamp) -> Option<Timestamp> {
@@ -126,6 +139,26 @@ impl Standing {
     #[must_use]
     pub const fn new(settings: StandingSettings) -> Self {
         Self { settings, offenders: BTreeMap::new() }
+    }
+
+    /// Takes back what was remembered of somebody ([`Standing::remembered`]), unless nothing follows from it any more.
+    /// Tells whether it was taken.
+    pub fn restore(&mut self, now: Timestamp, did: Did, mut offender: Offender) -> bool {
+        offender.milli = offender.milli.min(POINTS_MAX * MILLI);
+        offender.banned_until = offender.ban(now);
+        if offender.is_over(now, &self.settings) {
+            return false;
+        }
+        if !self.offenders.contains_key(&did) && self.offenders.len() >= OFFENDERS_MAX {
+            self.evict(now);
+        }
+        self.offenders.insert(did, offender);
+        true
+    }
+
+    /// Goes through everything that is remembered, in the order of DIDs.
+    pub fn remembered(&self) -> impl Iterator<Item = (&Did, &Offender)> {
+        self.offenders.iter()
     }
 
     /// Records what an authenticated member did, and returns what follows now.
@@ -297,6 +330,37 @@ mod tests {
         assert!(matches!(standing.action(&did(1), at(1)), Action::Ban { .. }));
         assert_ne!(standing.view(&did(2), at(1)), None, "ten points outweigh five");
         assert_ne!(standing.view(&did(5_999), at(1)), None, "the newest is there");
+    }
+
+    #[test]
+    fn what_is_remembered_goes_on_where_it_was_and_what_is_over_is_forgotten() {
+        let mut before = Standing::default();
+        for _ in 0..20 {
+            before.record(START, did(1), Violation::Malformed, None);
+        }
+        before.record(START, did(2), Violation::InvalidSignature, None);
+        before.record(START, did(3), Violation::Equivocation, Some(Cid::of_raw(b"two entries")));
+        let kept: Vec<(Did, Offender)> = before.remembered().map(|(did, it)| (*did, it.clone())).collect();
+        let restored = |now: Timestamp| {
+            let mut after = Standing::default();
+            let taken: Vec<bool> =
+                kept.iter().map(|(did, it)| after.restore(now, *did, it.clone())).collect();
+            (after, taken)
+        };
+        let (mut after, taken) = restored(at(60));
+        assert_eq!(taken, [true; 3]);
+        for number in 1..4 {
+            assert_eq!(after.view(&did(number), at(60)), before.view(&did(number), at(60)), "{number}");
+        }
+        assert!(after.lift(&did(1)) && after.action(&did(1), at(60)) == Action::None);
+        // After half a day the ban has ended and all points have faded; two signatures at one place stay what they are.
+        let (after, taken) = restored(at(12 * 3_600));
+        assert_eq!(taken, [false, false, true]);
+        assert_eq!((after.action(&did(1), START), after.offenders().count()), (Action::None, 1));
+        // A row that says more points than anybody can have does not last longer for it.
+        let mut after = Standing::default();
+        after.restore(START, did(1), Offender { milli: u64::MAX, at: START, ..Offender::default() });
+        assert_eq!(after.view(&did(1), START).unwrap().milli_points, POINTS_MAX * MILLI);
     }
 
     #[test]

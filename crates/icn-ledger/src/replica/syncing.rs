@@ -48,6 +48,8 @@ pub(super) struct Node {
     is_opening: bool,
     /// Whether everything that it had was taken in since the start.
     is_merged: bool,
+    /// The member on whose word it last read.
+    member: Option<Did>,
     /// How long until the next try, after one that did not bring everything.
     pause: Duration,
     next: Timestamp,
@@ -91,6 +93,7 @@ impl Replica {
             left: now,
             is_opening: false,
             is_merged: false,
+            member: None,
             pause: MISSING_PAUSE,
             next,
         });
@@ -109,6 +112,11 @@ impl Replica {
             self.nodes.remove(&node);
         }
         Vec::new()
+    }
+
+    /// Lists the nodes that were reconciled with since the start on the word of a member, each with that member.
+    pub fn serving(&self) -> impl Iterator<Item = (Did, Did)> {
+        self.nodes.iter().filter_map(|(node, known)| Some((*node, known.member?)))
     }
 
     /// Begins what is due, and gives up what takes too long.
@@ -427,6 +435,7 @@ impl Replica {
         }
         if let Some(node) = self.nodes.get_mut(&state.node) {
             node.is_merged = true;
+            node.member = state.member;
             node.pause = MISSING_PAUSE;
         }
         for (did, era) in std::mem::take(&mut state.eras) {

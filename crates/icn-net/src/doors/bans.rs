@@ -23,13 +23,16 @@ pub enum Banned {
     Group(AddressGroup),
 }
 
-/// One ban. It is kept in memory only: what should outlast a restart goes through [`crate::Config::bans`].
+/// One ban. It is kept in memory only: what should outlast a restart goes through [`crate::Handle::bans`] and
+/// [`crate::Config::bans`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ban {
     /// Who is kept out.
     pub banned: Banned,
     /// When it ends.
     pub until: Timestamp,
+    /// Where a banned peer came from, if it was connected then.
+    pub from: Option<AddressGroup>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,13 +66,18 @@ impl Bans {
             self.peers.remove(&first);
         }
         let from = from?;
-        let of_group = self.peers.values().filter(|ban| ban.from == Some(from) && ban.until > now);
-        let ends: Vec<Timestamp> = of_group.map(|ban| ban.until).collect();
-        if ends.len() < GROUP_BANNED_AT {
+        let (count, end) = self.of_group(from, now);
+        if count < GROUP_BANNED_AT {
             return None;
         }
-        self.ban_group(from, ends.into_iter().max()?);
+        self.ban_group(from, end?);
         Some(from)
+    }
+
+    /// Counts the banned peers of a group, and tells when the last of these bans ends.
+    fn of_group(&self, group: AddressGroup, now: Timestamp) -> (usize, Option<Timestamp>) {
+        let bans = self.peers.values().filter(|ban| ban.from == Some(group) && ban.until > now);
+        bans.fold((0, None), |(count, end), ban| (count + 1, end.max(Some(ban.until))))
     }
 
     pub(super) fn ban_group(&mut self, group: AddressGroup, until: Timestamp) {
@@ -82,10 +90,19 @@ impl Bans {
         }
     }
 
-    /// Ends a ban; tells whether there was one. Who was banned says nothing about its group any more.
-    pub(super) fn unban(&mut self, banned: Banned) -> bool {
+    /// Ends a ban; tells whether there was one. Who was banned says nothing about its group any more: with too few others
+    /// left, the ban of the group ends with it.
+    pub(super) fn unban(&mut self, banned: Banned, now: Timestamp) -> bool {
         match banned {
-            Banned::Peer(peer) => self.peers.remove(&peer).is_some(),
+            Banned::Peer(peer) => {
+                let Some(ban) = self.peers.remove(&peer) else { return false };
+                if let Some(group) = ban.from
+                    && self.of_group(group, now).0 < GROUP_BANNED_AT
+                {
+                    self.groups.remove(&group);
+                }
+                true
+            }
             Banned::Group(group) => self.groups.remove(&group).is_some(),
         }
     }
@@ -111,10 +128,16 @@ impl Bans {
 
     /// Lists the bans that hold, in a fixed order.
     pub(super) fn list(&self, now: Timestamp) -> Vec<Ban> {
-        let peers =
-            self.peers.iter().map(|(peer, ban)| Ban { banned: Banned::Peer(*peer), until: ban.until });
-        let groups =
-            self.groups.iter().map(|(group, until)| Ban { banned: Banned::Group(*group), until: *until });
+        let peers = self.peers.iter().map(|(peer, ban)| Ban {
+            banned: Banned::Peer(*peer),
+            until: ban.until,
+            from: ban.from,
+        });
+        let groups = self.groups.iter().map(|(group, until)| Ban {
+            banned: Banned::Group(*group),
+            until: *until,
+            from: None,
+        });
         let mut bans: Vec<Ban> = peers.chain(groups).filter(|ban| ban.until > now).collect();
         bans.sort();
         bans
@@ -142,12 +165,25 @@ mod tests {
         assert_eq!(bans.ban(peer, None, at(100), at(0)), None);
         assert!(bans.has_peer(&peer, at(99)));
         assert!(!bans.has_peer(&peer, at(100)));
-        assert_eq!(bans.list(at(99)), [Ban { banned: Banned::Peer(peer), until: at(100) }]);
+        assert_eq!(bans.list(at(99)), [Ban { banned: Banned::Peer(peer), until: at(100), from: None }]);
         assert_eq!(bans.expire(at(100)), [peer]);
         assert!(bans.list(at(0)).is_empty());
         bans.ban(peer, None, at(100), at(0));
-        assert!(bans.unban(Banned::Peer(peer)) && !bans.has_peer(&peer, at(0)));
-        assert!(!bans.unban(Banned::Peer(peer)));
+        assert!(bans.unban(Banned::Peer(peer), at(0)) && !bans.has_peer(&peer, at(0)));
+        assert!(!bans.unban(Banned::Peer(peer), at(0)));
+    }
+
+    #[test]
+    fn who_is_forgiven_opens_its_corner_again() {
+        let mut bans = Bans::default();
+        let peers: Vec<PeerId> = (0..=GROUP_BANNED_AT).map(|_| PeerId::random()).collect();
+        for peer in &peers {
+            bans.ban(*peer, CORNER, at(100), at(0));
+        }
+        // One of six is one too many still.
+        assert!(bans.unban(Banned::Peer(peers[0]), at(0)) && bans.has_group(CORNER, at(0)));
+        assert!(bans.unban(Banned::Peer(peers[1]), at(0)) && !bans.has_group(CORNER, at(0)));
+        assert!(bans.has_peer(&peers[2], at(0)));
     }
 
     #[test]

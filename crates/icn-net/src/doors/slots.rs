@@ -1,6 +1,7 @@
 //! Who gets one of the places for connections: a pure decision.
 //!
-//! Strangers have a pool of their own, of which known peers leave them half, so that a new member can always come in. A
+//! Strangers have a pool of their own, of which known peers leave them half, so that a new member can always come in, and
+//! of which a fifth is for those that this node dials itself, so that a crowd at the door does not decide whom it meets. A
 //! stranger never takes anybody's place. A known peer may, when all places are taken: first that of the worst stranger,
 //! while there are more of them than half of their pool, then that of a known peer that is trusted less. Peers that are
 //! protected are let in always and never put out.
@@ -26,10 +27,25 @@ const GROUPS_MAX: usize = 4_096;
 /// How good a peer is, as far as policy says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// How much it is trusted, in parts per million; 0 is a stranger.
+    /// How much it is trusted, in parts per million. Whoever is trusted at all is known.
     pub trust_ppm: u32,
+    /// Whether policy knows it, trusted or not.
+    pub is_known: bool,
     /// Whether it is let in always and never put out.
     pub is_protected: bool,
+}
+
+impl Standing {
+    /// Tells whether nothing at all was said of the peer.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Orders peers from the worst up, strangers first.
+    fn worth(&self) -> (bool, u32) {
+        (!self.is_stranger(), self.trust_ppm)
+    }
 }
 
 /// How many places there are, and for whom.
@@ -38,6 +54,8 @@ pub(super) struct Rules {
     pub(super) peers_max: usize,
     pub(super) inbound_max: usize,
     pub(super) strangers_max: usize,
+    /// How many of them may have come by themselves.
+    pub(super) strangers_inbound_max: usize,
     /// Places that known peers leave to strangers.
     pub(super) strangers_kept: usize,
     /// The most strangers of one address group; none without a policy for strangers.
@@ -93,12 +111,12 @@ pub(super) struct Slots {
 
 impl Member {
     fn is_stranger(&self) -> bool {
-        self.standing.trust_ppm == 0 && !self.standing.is_protected
+        self.standing.is_stranger()
     }
 
     /// Orders members from the worst up.
-    fn rank(&self) -> (u32, u32, std::cmp::Reverse<Instant>, u64) {
-        (self.standing.trust_ppm, self.steadiness, std::cmp::Reverse(self.since), self.tie)
+    fn rank(&self) -> ((bool, u32), u32, std::cmp::Reverse<Instant>, u64) {
+        (self.standing.worth(), self.steadiness, std::cmp::Reverse(self.since), self.tie)
     }
 }
 
@@ -142,7 +160,7 @@ impl Slots {
         if standing.trust_ppm < self.rules.trust_ppm_min {
             return Answer::Refuse(Refusal::TrustTooLow);
         }
-        if standing.trust_ppm == 0 {
+        if standing.is_stranger() {
             return self.ask_stranger(now, direction, from).map_or_else(Answer::Refuse, |()| Answer::Enter);
         }
         let is_known_full =
@@ -156,7 +174,7 @@ impl Slots {
             !member.standing.is_protected
                 && !member.is_leaving
                 && (!must_be_inbound || member.direction == Direction::Inbound)
-                && standing.trust_ppm > member.standing.trust_ppm
+                && standing.worth() > member.standing.worth()
                 && (!member.is_stranger() || (!is_known_full && strangers > self.rules.strangers_kept))
         };
         let going = self.members.iter().filter(|(_, member)| may_go(member));
@@ -185,7 +203,10 @@ impl Slots {
         direction: Direction,
         from: Option<AddressGroup>,
     ) -> Result<(), Refusal> {
-        if self.count(Member::is_stranger) >= self.rules.strangers_max {
+        let has_come = |member: &Member| member.is_stranger() && member.direction == Direction::Inbound;
+        let is_full = self.count(Member::is_stranger) >= self.rules.strangers_max
+            || (direction == Direction::Inbound && self.count(has_come) >= self.rules.strangers_inbound_max);
+        if is_full {
             return Err(Refusal::Strangers);
         }
         if !self.has_room(direction) {

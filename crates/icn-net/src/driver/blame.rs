@@ -16,8 +16,8 @@ const BAN_AT: f64 = -50.0;
 const WORST: f64 = -100.0;
 /// A flood of messages over the limits counts as one fault in so long: after ten seconds of it the peer goes.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a ban lasts.
-const BAN_TIME: icn_types::Duration = icn_types::Duration::from_millis(3_600_000);
+/// How long a ban lasts to which reports lead ([`crate::Handle::report`]).
+pub const BAN_TIME: icn_types::Duration = icn_types::Duration::from_millis(3_600_000);
 /// Peers remembered. Full: the one reported longest ago is forgiven.
 const PEERS_MAX: usize = 2_048;
 
@@ -86,6 +86,12 @@ impl Driver {
         if self.blame.is_due(peer, Instant::now()) {
             self.on_report(peer, Misbehaviour::Minor);
         }
+    }
+
+    /// Forgets what a peer was blamed for.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.blame.scores.remove(&peer);
+        self.score(&peer);
     }
 
     /// Forgets the bans that are over, and what they were for.

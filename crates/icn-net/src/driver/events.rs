@@ -140,7 +140,7 @@ impl Driver {
         }
         self.shared.metrics.sessions(count);
         if is_first {
-            self.shared.limits.met(peer, self.shared.doors.from(&peer));
+            self.shared.meet(peer);
             self.shared.place(peer);
             if direction == Direction::Outbound {
                 self.tell_topology(peer);

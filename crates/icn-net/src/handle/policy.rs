@@ -17,9 +17,17 @@ impl Handle {
         self.shared.limits.set(peer, constraints, share);
     }
 
-    /// Takes back what was set for a peer: it gets what strangers get.
+    /// Takes back what was set for a peer: it gets what strangers get, or what known peers get when it is known.
     pub fn clear_constraints(&self, peer: PeerId) {
-        self.shared.limits.clear(peer, self.shared.doors.from(&peer));
+        let doors = &self.shared.doors;
+        self.shared.limits.clear(peer, doors.from(&peer), doors.is_stranger(&peer));
+    }
+
+    /// Says whether the limits of strangers hold ([`crate::Config::strangers`]). Their places are limited always.
+    pub fn limit_strangers(&self, is_limited: bool) {
+        if self.shared.limits.limit_strangers(is_limited) {
+            self.meet_all();
+        }
     }
 
     /// Says what the class of a peer is called in metrics, such as `known`. Heeded for peers that have limits of their own
@@ -32,7 +40,24 @@ impl Handle {
     /// operator named stays protected.
     pub fn set_standing(&self, peer: PeerId, standing: Standing) {
         self.shared.doors.set_standing(peer, standing);
+        if self.shared.is_connected(peer) {
+            self.shared.meet(peer);
+        }
         self.shared.place(peer);
+    }
+
+    /// Says how good all peers are, connected or not, the best first, in place of everything that was said before. Who is not
+    /// named is a stranger. Of more than 65,536 the last are not noted.
+    pub fn set_standings(&self, standings: impl IntoIterator<Item = (PeerId, Standing)>) {
+        self.shared.doors.set_standings(standings);
+        self.meet_all();
+        self.shared.place_all();
+    }
+
+    fn meet_all(&self) {
+        for peer in self.shared.connected() {
+            self.shared.meet(peer);
+        }
     }
 
     /// Bans a peer until then, in place of an earlier ban: its connections end, and none comes up. The fifth banned peer of
@@ -44,9 +69,15 @@ impl Handle {
         }
     }
 
-    /// Ends a ban; tells whether there was one.
+    /// Ends a ban, and forgets what a peer was reported for; tells whether there was a ban. A group of addresses of which fewer than five peers are banned then is open
+    /// to strangers again.
     pub fn unban(&self, banned: Banned) -> bool {
-        self.shared.doors.unban(banned)
+        if let Banned::Peer(peer) = banned
+            && self.commands.try_send(Command::Pardon { peer }).is_err()
+        {
+            self.shared.metrics.dropped("commands");
+        }
+        self.shared.doors.unban(banned, (self.shared.clock)())
     }
 
     /// Lists the bans that hold, those of peers that were reported too often among them, to be kept over a restart

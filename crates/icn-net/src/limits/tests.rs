@@ -14,8 +14,10 @@ fn share(n: u8, burst: u32) -> Share {
 
 fn strangers(burst: u32, share_burst: u32) -> Strangers {
     Strangers {
+        is_limited: true,
         constraints: Constraints { streams_max: 2, ..constraints(1, burst) },
         share: ShareLimits { messages_per_second: 1, burst: share_burst, streams_max: 3 },
+        together: ShareLimits { messages_per_second: 1, burst: 100, streams_max: 4 },
         slots_max: 10,
         slots_per_group_max: 5,
     }
@@ -58,7 +60,7 @@ fn a_change_of_limits_holds_at_once_and_fills_nothing() {
     for _ in 0..5 {
         limits.set(peer, &constraints(1, 50), None);
         limits.set(peer, &constraints(1, 100), None);
-        limits.clear(peer, None);
+        limits.clear(peer, None, true);
     }
     assert_eq!(taken(&limits, peer, 100), 0);
     // More a second is felt at once.
@@ -102,14 +104,14 @@ fn strangers_share_by_address_and_all_of_them_get_a_part() {
     let limits = Limits::new(constraints(100, 100), Some(strangers(10, 20)), 1_000, 1_000);
     let stranger = |n: u8| {
         let peer = PeerId::random();
-        limits.met(peer, corner(n));
+        limits.met(peer, corner(n), true);
         peer
     };
     assert_eq!(taken(&limits, stranger(1), 100), 10);
     assert_eq!(taken(&limits, stranger(1), 100), 10);
     assert_eq!(taken(&limits, stranger(1), 100), 0, "the third of one corner finds its share used");
     let got: usize = (2..100).map(|n| taken(&limits, stranger(n), 100)).sum();
-    assert!((230..300).contains(&got), "{got}: all strangers together get a quarter of all");
+    assert!((60..90).contains(&got), "{got}: all strangers together get what they get together");
     assert_eq!(limits.take(stranger(200), Kind::Direct, 1), Err(Refused::Strangers));
     // Somebody who is known is not touched by it, also one that was a stranger before.
     let (known, operators) = (stranger(1), PeerId::random());
@@ -118,8 +120,53 @@ fn strangers_share_by_address_and_all_of_them_get_a_part() {
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert!(taken(&limits, known, 100) > 1);
     assert_eq!(taken(&limits, operators, 100), 100);
-    limits.clear(known, corner(1));
+    limits.clear(known, corner(1), true);
     assert!(taken(&limits, known, 100) <= 1);
+}
+
+#[test]
+fn strangers_hold_so_many_streams_together() {
+    let limits = Limits::new(constraints(100, 100), Some(strangers(10, 20)), 1_000, 1_000);
+    let crowd: Vec<PeerId> = (0..9).map(|_| PeerId::random()).collect();
+    for (peer, n) in crowd.iter().zip(0..) {
+        limits.met(*peer, corner(n), true);
+    }
+    let held: Vec<_> = crowd.iter().filter_map(|peer| limits.stream(*peer)).collect();
+    assert_eq!(held.len(), 4);
+    let known = PeerId::random();
+    limits.met(known, corner(1), false);
+    assert!(limits.stream(known).is_some());
+    drop(held);
+    assert!(limits.stream(crowd[8]).is_some(), "who was refused holds nothing");
+}
+
+#[test]
+fn strangers_are_limited_from_when_policy_says_so() {
+    let relaxed = Strangers { is_limited: false, ..strangers(10, 20) };
+    let limits = Limits::new(constraints(100, 100), Some(relaxed), 1_000, 1_000);
+    let (stranger, member) = (PeerId::random(), PeerId::random());
+    let meet = || {
+        limits.met(stranger, corner(1), true);
+        limits.met(member, corner(1), false);
+    };
+    meet();
+    assert!(limits.group_of(stranger).is_none() && !limits.is_judged(stranger));
+    assert_eq!(taken(&limits, stranger, 60), 60);
+    assert!(limits.limit_strangers(true) && !limits.limit_strangers(true));
+    meet();
+    assert_eq!((limits.group_of(member), limits.is_judged(stranger)), (None, true));
+    assert_eq!(limits.group_of(stranger), corner(1).map(GroupKey::Address));
+    assert!(taken(&limits, stranger, 100) <= 10);
+    assert_eq!(taken(&limits, member, 90), 90);
+    // One that becomes known draws from nobody's share, and one that is set by name has what was set.
+    limits.met(stranger, corner(1), false);
+    assert!(limits.group_of(stranger).is_none() && !limits.is_judged(stranger));
+    limits.set(member, &constraints(1, 5), None);
+    limits.met(member, corner(1), true);
+    assert!(taken(&limits, member, 100) <= 5);
+    assert!(limits.limit_strangers(false));
+    limits.met(stranger, corner(1), true);
+    assert!(limits.group_of(stranger).is_none());
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Trust for TrustFace {
     }
 
     async fn offenders(&self, offset: usize, limit: usize) -> Result<Page<Offender>, Problem> {
-        let all = self.0.0.trust.offenders(self.0.0.clock.now().at);
+        let all = self.0.0.trust.offenders(self.0.0.clock.now().at, &self.0.0.net);
         let page = Page::cut(all.into_iter(), offset, limit);
         let items = page.items.iter().map(|(did, view)| offender(*did, view)).collect();
         Ok(Page { items, total: page.total, has_more: page.has_more })
@@ -123,16 +123,17 @@ impl Trust for TrustFace {
     async fn forgive(&self, did: &str) -> Result<Offender, Problem> {
         let oracle = &self.0.0.trust;
         let now = self.0.0.clock.now().at;
-        let found = did
-            .parse::<Did>()
-            .ok()
-            .and_then(|did| oracle.offenders(now).into_iter().find(|(known, _)| *known == did));
+        let found = did.parse::<Did>().ok().and_then(|did| {
+            oracle.offenders(now, &self.0.0.net).into_iter().find(|(known, _)| *known == did)
+        });
         let Some((did, view)) = found else {
             let shown: String = did.chars().take(80).collect();
             let detail = format!("`{shown}` did nothing that this node remembers: see `icn trust offenders`");
             return Err(Problem::not_found("no-offence", detail));
         };
         oracle.lift(&self.0.0.net, &did);
+        // Who was forgiven must not be banned again after a crash.
+        crate::trust::kept::save(&self.0.0);
         Ok(Offender { action: "none".to_owned(), until: None, milli_points: 0, ..offender(did, &view) })
     }
 

@@ -96,6 +96,13 @@ impl Web {
         !self.graph.is_empty()
     }
 
+    /// Lists the members, and whoever else is trusted or trusts.
+    pub(super) fn everybody(&self) -> BTreeSet<Did> {
+        let mut all = self.known();
+        all.extend(&self.members);
+        all
+    }
+
     /// Tells whether somebody is a member.
     pub(super) fn has(&self, did: &Did) -> bool {
         self.members.contains(did)

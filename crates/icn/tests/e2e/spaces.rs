@@ -10,6 +10,7 @@ mod network;
 mod paid;
 mod partition;
 mod restored;
+mod surrounded;
 mod treasury;
 mod trusted;
 mod witnessed;

@@ -6,15 +6,18 @@ const RULES: Rules = Rules {
     peers_max: 20,
     inbound_max: 16,
     strangers_max: 6,
+    strangers_inbound_max: 6,
     strangers_kept: 3,
     per_group_max: Some(2),
     trust_ppm_min: 0,
 };
-const STRANGER: Standing = Standing { trust_ppm: 0, is_protected: false };
-const FRIEND: Standing = Standing { trust_ppm: 0, is_protected: true };
+const STRANGER: Standing = Standing { trust_ppm: 0, is_known: false, is_protected: false };
+const FRIEND: Standing = Standing { is_protected: true, ..STRANGER };
+/// A member for whom nobody has vouched.
+const MEMBER: Standing = Standing { is_known: true, ..STRANGER };
 
 fn trusted(trust_ppm: u32) -> Standing {
-    Standing { trust_ppm, is_protected: false }
+    Standing { trust_ppm, ..STRANGER }
 }
 
 fn corner(n: usize) -> Option<AddressGroup> {
@@ -49,6 +52,52 @@ fn strangers_fill_their_pool_and_no_more() {
     let answers: Vec<Answer> = (0..50).map(|n| come(&mut slots, now, STRANGER, corner(n)).1).collect();
     assert_eq!(answers.iter().filter(|answer| **answer == Answer::Enter).count(), 6);
     assert_eq!(answers[6..], [Answer::Refuse(Refusal::Strangers)].repeat(44));
+}
+
+#[test]
+fn a_fifth_of_the_pool_is_for_strangers_that_this_node_dials() {
+    let (mut slots, now) = (Slots::new(Rules { strangers_inbound_max: 5, ..RULES }), Instant::now());
+    let answers: Vec<Answer> = (0..9).map(|n| come(&mut slots, now, STRANGER, corner(n)).1).collect();
+    assert_eq!(answers.iter().filter(|answer| **answer == Answer::Enter).count(), 5);
+    let mut dial = |n: usize| slots.ask(now, &PeerId::random(), STRANGER, Direction::Outbound, corner(n));
+    assert_eq!(dial(20), Answer::Enter);
+    let dialled = PeerId::random();
+    let member = Member {
+        standing: STRANGER,
+        direction: Direction::Outbound,
+        from: corner(20),
+        since: now,
+        steadiness: 0,
+        tie: 0,
+        is_leaving: false,
+    };
+    slots.enter(dialled, member);
+    let answer = slots.ask(now, &PeerId::random(), STRANGER, Direction::Outbound, corner(21));
+    assert_eq!(answer, Answer::Refuse(Refusal::Strangers), "six is all there are");
+}
+
+#[test]
+fn a_member_for_whom_nobody_vouched_is_no_stranger() {
+    let (mut slots, now) = (Slots::new(Rules { inbound_max: 20, ..RULES }), Instant::now());
+    for n in 0..6 {
+        assert_eq!(come(&mut slots, now, STRANGER, corner(n)).1, Answer::Enter);
+    }
+    // Neither the pool of strangers nor the share of a corner is theirs.
+    for _ in 0..14 {
+        assert_eq!(come(&mut slots, now, MEMBER, corner(1)).1, Answer::Enter);
+    }
+    assert!(
+        matches!(come(&mut slots, now, MEMBER, corner(1)).1, Answer::Replace(_)),
+        "a stranger goes for it"
+    );
+    for _ in 0..2 {
+        assert!(matches!(come(&mut slots, now, MEMBER, corner(1)).1, Answer::Replace(_)));
+    }
+    assert_eq!(come(&mut slots, now, MEMBER, corner(1)).1, Answer::Refuse(Refusal::Full));
+    assert!(
+        matches!(come(&mut slots, now, trusted(1), corner(1)).1, Answer::Replace(_)),
+        "who is trusted is better"
+    );
 }
 
 #[test]
@@ -142,13 +191,14 @@ fn who_became_a_stranger_goes_when_the_pool_is_full() {
 proptest! {
     /// Whoever comes in whatever order: bounds hold, nobody protected goes, no stranger puts anybody out.
     #[test]
-    fn bounds_hold(arrivals in proptest::collection::vec((0..4u32, 0..30usize, any::<bool>()), 1..120)) {
+    fn bounds_hold(arrivals in proptest::collection::vec((0..5u32, 0..30usize, any::<bool>()), 1..120)) {
         let (mut slots, now) = (Slots::new(RULES), Instant::now());
         let mut friends = Vec::new();
         for (second, (kind, place, goes)) in (0u64..).zip(arrivals) {
             let standing = match kind {
                 0 => STRANGER,
                 1 => FRIEND,
+                4 => MEMBER,
                 _ => trusted(kind * 100_000),
             };
             if friends.len() >= 3 && standing == FRIEND {
@@ -159,7 +209,9 @@ proptest! {
             let (peer, answer) = come(&mut slots, at, standing, corner(place));
             if let Answer::Replace(victim) = answer {
                 let victim = before[&victim];
-                prop_assert!(standing.trust_ppm > victim.standing.trust_ppm && !victim.standing.is_protected);
+                let is_better = standing.trust_ppm > victim.standing.trust_ppm
+                    || (standing == MEMBER && victim.standing == STRANGER);
+                prop_assert!(is_better && !victim.standing.is_protected);
             }
             match standing {
                 FRIEND => friends.push(peer),
