@@ -11,14 +11,18 @@ use crate::limits::Refused;
 
 /// An offence of one peer is told so often at most.
 const TELL_INTERVAL: Duration = Duration::from_secs(60);
+/// So many streams beyond its bound in that time are nobody's fault: the requests of an honest peer overlap when this node is slow.
+const STREAMS_TOLERATED: u64 = 64;
 /// Peers and offences that are counted. Full: those told longer ago than the interval are forgotten; while none is, a
 /// further one is not told and counted as dropped.
 const COUNTED_MAX: usize = 4_096;
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
+    /// Or counted first, as long as it was not told.
     told_at: Instant,
     since: u64,
+    was_told: bool,
 }
 
 /// The offences of the last minute.
@@ -42,16 +46,23 @@ impl Offences {
                 return Told::Full;
             }
         }
-        let Some(count) = self.0.get_mut(&(peer, offence)) else {
-            self.0.insert((peer, offence), Count { told_at: now, since: 0 });
-            return Told::Now(1);
+        let fresh = Count { told_at: now, since: 0, was_told: false };
+        let count = self.0.entry((peer, offence)).or_insert(fresh);
+        let tolerated = match offence {
+            Offence::ExcessRate => 0,
+            Offence::ExcessStreams => STREAMS_TOLERATED,
         };
+        let is_over = now.duration_since(count.told_at) >= TELL_INTERVAL;
+        if is_over && count.since <= tolerated {
+            *count = fresh;
+        }
         count.since = count.since.saturating_add(1);
-        if now.duration_since(count.told_at) < TELL_INTERVAL {
+        let is_due = if count.was_told { is_over } else { count.since > tolerated };
+        if !is_due {
             return Told::Later;
         }
         let told = Told::Now(count.since);
-        *count = Count { told_at: now, since: 0 };
+        *count = Count { was_told: true, ..fresh };
         told
     }
 }
@@ -89,9 +100,24 @@ mod tests {
         for _ in 0..500 {
             assert_eq!(offences.note(start, peer, Offence::ExcessRate), Told::Later);
         }
-        assert_eq!(offences.note(start, peer, Offence::ExcessStreams), Told::Now(1));
         assert_eq!(offences.note(start + TELL_INTERVAL, peer, Offence::ExcessRate), Told::Now(501));
         assert_eq!(offences.note(start + TELL_INTERVAL, peer, Offence::ExcessRate), Told::Later);
+    }
+
+    #[test]
+    fn a_few_streams_too_many_are_nobodys_fault() {
+        let (mut offences, peer, start) = (Offences::default(), PeerId::random(), Instant::now());
+        let mut told = |at, times| -> Vec<Told> {
+            let notes = (0..times).map(|_| offences.note(at, peer, Offence::ExcessStreams));
+            notes.filter(|told| *told != Told::Later).collect()
+        };
+        for minute in 0..3 {
+            assert_eq!(told(start + TELL_INTERVAL * minute, STREAMS_TOLERATED), [], "minute {minute}");
+        }
+        let flood = start + TELL_INTERVAL * 3;
+        assert_eq!(told(flood, STREAMS_TOLERATED * 3), [Told::Now(STREAMS_TOLERATED + 1)]);
+        assert_eq!(told(flood + TELL_INTERVAL, 1), [Told::Now(STREAMS_TOLERATED * 2)]);
+        assert_eq!(told(flood + TELL_INTERVAL * 2, STREAMS_TOLERATED), []);
     }
 
     #[test]
