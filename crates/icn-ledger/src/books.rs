@@ -15,6 +15,7 @@ mod flows;
 mod judge;
 mod judge_money;
 mod judge_rules;
+mod judge_treasuries;
 mod lens;
 mod query;
 mod reason;

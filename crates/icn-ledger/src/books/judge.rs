@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Item;
 use super::derived::Charge;
 use super::facts::{Facts, ForkRule, Stray};
+use super::judge_treasuries::Leave;
 use super::lens::Lens;
 use super::reason::{Reason, Verdict};
 use super::standings::{StandingRec, short_key};
@@ -16,7 +17,7 @@ use super::state::{
     CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SHOWN, SealRec, Standing, State, hash_of,
     number,
 };
-use super::treasuries::{Draw, Leave};
+use super::treasuries::Draw;
 use super::view::View;
 use super::words::Word;
 use crate::act::{Act, OrderRef};

@@ -153,7 +153,8 @@ impl View {
             Some(page) => (page.items.iter().map(peer_row).collect(), page.total),
             None => (Vec::new(), 0),
         };
-        let widths = [54, 48, 9, 10, 20, 10, 13, 14].map(Constraint::Max);
+        // In proportion: where the wishes of columns exceed the screen, the library chooses anew each time.
+        let widths = [48, 43, 9, 10, 12, 10, 16, 14].map(Constraint::Fill);
         frame.render_widget(table(&PEER_HEADING, rows, &widths, format!(" Peers ({total}) ")), area);
     }
 
@@ -162,7 +163,7 @@ impl View {
             Some(page) => (page.items.iter().map(job_row).collect(), page.total),
             None => (Vec::new(), 0),
         };
-        let widths = [18, 22, 20, 10, 24, 40].map(Constraint::Max);
+        let widths = [18, 22, 20, 10, 24, 40].map(Constraint::Fill);
         frame.render_widget(table(&JOB_HEADING, rows, &widths, format!(" Jobs ({total}) ")), area);
     }
 }
