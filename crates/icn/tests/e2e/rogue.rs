@@ -13,6 +13,7 @@ use icn_protocol::{
     JobAssignment, JobBid, Message, NodeCapability, OutputCid, Response, RuntimeInfo, Signed, sign,
 };
 use icn_types::{Cid, Did, End, Mode, Timestamp, Value, codec};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::node::{Node, PATIENCE};
@@ -44,6 +45,21 @@ impl RecordCheck for Anything {
     fn accept(&self, _: &[u8], _: &[u8]) -> bool {
         true
     }
+}
+
+/// Starts a swarm that has nothing and ignores whatever it hears.
+pub(crate) fn deaf(runtime: &Runtime, config: icn_net::Config) -> Handle {
+    let (source, metrics) = (Arc::new(Served::default()), icn_net::Metrics::default());
+    let (net, mut events) =
+        runtime.block_on(icn_net::start(config, source, Arc::new(Anything), metrics)).unwrap();
+    runtime.spawn(async move {
+        while let Some(event) = events.recv().await {
+            if let Event::Gossip { verdict, .. } = event {
+                verdict.send(Verdict::Ignore);
+            }
+        }
+    });
+    net
 }
 
 /// A direct message that a node sent to the rogue and that waits for its answer.

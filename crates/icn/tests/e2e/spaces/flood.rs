@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use icn_identity::{Keypair, Signer as _};
-use icn_net::{Event, Handle, PeerId, RequestError, Verdict};
+use icn_net::{Handle, PeerId, RequestError};
 use icn_protocol::topics::Topic;
 use icn_protocol::{JobBid, NodeCapability, sign};
 use icn_types::Cid;
 use libp2p::Multiaddr;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{agree, found, join, keeper, until};
 use crate::guests::guest;
 use crate::node::{Node, PATIENCE};
-use crate::rogue::{Anything, Served, now};
+use crate::rogue::{deaf, now};
 use crate::world::{World, wait_for};
 
 /// How many identities.
@@ -84,15 +84,7 @@ impl Crowd {
                 topic_allowed: Arc::new(|_| true),
                 ..icn_net::Config::new(key.to_libp2p())
             };
-            let start = icn_net::start(
-                config,
-                Arc::new(Served::default()),
-                Arc::new(Anything),
-                icn_net::Metrics::default(),
-            );
-            let (net, events) = runtime.block_on(start).unwrap();
-            runtime.spawn(ignore(events));
-            (Arc::new(key), net)
+            (Arc::new(key), deaf(&runtime, config))
         });
         let members = members.collect();
         let targets = nodes.map(|node| Target {
@@ -216,14 +208,6 @@ fn capability(key: &Keypair) -> NodeCapability {
         specialized_features: Vec::new(),
         timestamp: now(),
         attestation_cid: None,
-    }
-}
-
-async fn ignore(mut events: mpsc::Receiver<Event>) {
-    while let Some(event) = events.recv().await {
-        if let Event::Gossip { verdict, .. } = event {
-            verdict.send(Verdict::Ignore);
-        }
     }
 }
 

@@ -4,19 +4,17 @@
 //! All of 127.0.0.0/8 is this machine on Linux, so that identities of one test can stand in different groups of addresses;
 //! `private_groups` has the node tell them apart.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use icn_identity::Keypair;
-use icn_net::{Event, Handle, Multiaddr, PeerId, Verdict};
+use icn_net::{Handle, Multiaddr, PeerId};
 use icn_types::Did;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 use super::{agree, balance, found, free_place, join, keeper, until, until_balance};
 use crate::node::{Node, PATIENCE, Plan};
-use crate::rogue::{Anything, Served};
+use crate::rogue::deaf;
 use crate::world::{World, wait_for};
 
 /// Identities in one corner of the address space.
@@ -47,15 +45,7 @@ impl Identity {
             listen: vec![format!("/ip4/127.0.{corner}.1/udp/0/quic-v1").parse().unwrap()],
             ..icn_net::Config::new(key.to_libp2p())
         };
-        let start = icn_net::start(
-            config,
-            Arc::new(Served::default()),
-            Arc::new(Anything),
-            icn_net::Metrics::default(),
-        );
-        let (net, events) = runtime.block_on(start).unwrap();
-        runtime.spawn(ignore(events));
-        Self { did: key.did(), net }
+        Self { did: key.did(), net: deaf(runtime, config) }
     }
 
     /// Comes, and comes again when it is put out, for as long as the test lasts.
@@ -88,14 +78,6 @@ const NOISE: Bytes = Bytes::from_static(b"no message");
 
 fn place(node: &Node) -> (PeerId, Multiaddr) {
     (icn_identity::peer_id(&node.did()), node.address().parse().unwrap())
-}
-
-async fn ignore(mut events: mpsc::Receiver<Event>) {
-    while let Some(event) = events.recv().await {
-        if let Event::Gossip { verdict, .. } = event {
-            verdict.send(Verdict::Ignore);
-        }
-    }
 }
 
 /// How many connections a node has refused for a reason.
