@@ -190,10 +190,14 @@ impl Oracle {
 
     /// Tells whether trust limits what others may do.
     pub(crate) fn is_on(&self) -> bool {
+        self.is_on_in(&self.webs())
+    }
+
+    fn is_on_in(&self, webs: &[Arc<Web>]) -> bool {
         match self.config.limits {
             TrustLimits::On => true,
             TrustLimits::Off => false,
-            TrustLimits::Auto => self.webs().iter().any(|web| web.has_edges()),
+            TrustLimits::Auto => webs.iter().any(|web| web.has_edges()),
         }
     }
 
@@ -218,19 +222,18 @@ impl Oracle {
 
     /// Decides what somebody may do here.
     pub(crate) fn verdict(&self, now: Timestamp, did: &Did) -> Verdict {
-        self.verdict_of(now, did, TrustClass::Isolated)
+        self.verdict_in(&self.webs(), now, did, TrustClass::Isolated)
     }
 
-    /// The same, for somebody who has a class at least.
-    fn verdict_of(&self, now: Timestamp, did: &Did, least: TrustClass) -> Verdict {
-        let webs = self.webs();
-        let score_ppm = score_in(&webs, TrustContext::General, did);
+    /// The same by webs that were taken for many, for somebody who has a class at least.
+    fn verdict_in(&self, webs: &[Arc<Web>], now: Timestamp, did: &Did, least: TrustClass) -> Verdict {
+        let score_ppm = score_in(webs, TrustContext::General, did);
         let class = self.class(score_ppm).max(least);
         let mut action = lock(&self.standing).action(did, now);
         if webs.iter().any(|web| web.has_forked(did)) {
             action = action.max(Action::Quarantine);
         }
-        let is_limited = self.is_on() || action > Action::Warn;
+        let is_limited = self.is_on_in(webs) || action > Action::Warn;
         let mut constraints =
             if is_limited { self.policy.access(class, action).constraints() } else { Constraints::default() };
         // Who writes in a space is for its books to say.
@@ -246,16 +249,6 @@ impl Oracle {
             return TrustClass::Isolated;
         }
         self.settings.cutoffs.class(score_ppm)
-    }
-
-    /// Returns the branch with which somebody shares its limits: that through which it came into a space.
-    fn group(&self, did: &Did) -> Option<Did> {
-        self.webs().iter().find_map(|web| web.branch(did))
-    }
-
-    /// Returns the part of one member's limits that such a branch gets, in parts per million.
-    fn part(&self, did: &Did) -> u32 {
-        self.webs().iter().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
     }
 
     /// Reads the books of every space that has changed.
@@ -290,20 +283,18 @@ impl Oracle {
 
     /// What the machines of jobs have to know of everybody.
     fn regards(&self, now: Timestamp, round_trips: BTreeMap<Did, icn_types::Duration>) -> Regards {
-        if !self.is_on() {
+        let webs = self.webs();
+        if !self.is_on_in(&webs) {
             return Regards { round_trips, ..Regards::default() };
         }
-        let webs = self.webs();
-        let is_own = |root: &Did| lock(&self.webs).get(root).is_some_and(|web| web.is_own);
-        let records = lock(&self.records).clone();
-        let records: Vec<&Arc<Record>> =
-            records.iter().filter(|(root, _)| is_own(root)).map(|(_, record)| record).collect();
+        let records: Vec<Arc<Record>> =
+            lock(&self.records).values().filter(|record| record.is_own).cloned().collect();
         let mut known: BTreeSet<Did> = webs.iter().flat_map(|web| web.known()).collect();
         known.extend(records.iter().flat_map(|record| record.reputations()).map(|(did, _)| *did));
         let regard = |did: &Did| Regard {
             trust_ppm: score_in(&webs, TrustContext::Compute, did),
             reputation_ppm: records.iter().map(|record| record.reputation_ppm(did)).max().unwrap_or(0),
-            constraints: self.verdict(now, did).constraints,
+            constraints: self.verdict_in(&webs, now, did, TrustClass::Isolated).constraints,
         };
         let members = known.into_iter().map(|did| (did, regard(&did))).collect();
         Regards {
@@ -318,6 +309,16 @@ impl Oracle {
 /// Returns the trust of this node in somebody, in parts per million: the best of all its spaces.
 fn score_in(webs: &[Arc<Web>], context: TrustContext, did: &Did) -> u32 {
     webs.iter().map(|web| web.score(context, did)).max().unwrap_or(0)
+}
+
+/// Returns the branch with which somebody shares its limits: that through which it came into a space.
+fn group_in(webs: &[Arc<Web>], did: &Did) -> Option<Did> {
+    webs.iter().find_map(|web| web.branch(did))
+}
+
+/// Returns the part of one member's limits that such a branch gets, in parts per million.
+fn part_in(webs: &[Arc<Web>], did: &Did) -> u32 {
+    webs.iter().find_map(|web| web.part(did)).unwrap_or(icn_types::SCORE_MAX_PPM)
 }
 
 /// Makes the table of the classes, with the operator's rates. A burst is ten seconds of the rate.

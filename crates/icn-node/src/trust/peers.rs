@@ -12,7 +12,7 @@ use icn_net::{PeerId, PeerInfo, Share, ShareId, ShareLimits, Standing};
 use icn_trust::{Action, TrustClass};
 use icn_types::{Constraints, Did, Timestamp, TrustContext};
 
-use super::{Verdict, score_in};
+use super::{Verdict, Web, group_in, part_in, score_in};
 use crate::core::{Node, lock};
 
 /// As many times what one peer of class `isolated` gets, all those get together of whom no more is known than that, such as
@@ -59,24 +59,26 @@ pub(super) async fn tell(
     let mut told = std::mem::take(&mut *lock(&oracle.told));
     stand(node, &mut told, has_changed);
     let peers = node.net.peers().await;
+    // One look for all: whoever is judged, the same words count.
+    let webs = oracle.webs();
     let judge = |peer: &PeerInfo| {
         let did = peer.did?;
         // Whom the operator named is known (conflict C-14).
         let least = if peer.is_protected { TrustClass::Known } else { TrustClass::Isolated };
-        Some((peer.peer_id, did, oracle.verdict_of(now, &did, least)))
+        Some((peer.peer_id, did, oracle.verdict_in(&webs, now, &did, least)))
     };
     let judged: Vec<(PeerId, Did, Verdict)> = peers.iter().filter_map(judge).collect();
-    let groups = groups(node, &judged);
+    let groups = groups(&webs, &judged);
     let protected: BTreeSet<PeerId> =
         peers.iter().filter(|peer| peer.is_protected).map(|peer| peer.peer_id).collect();
     let connected: BTreeSet<PeerId> = peers.iter().map(|peer| peer.peer_id).collect();
     told.words.retain(|peer, _| connected.contains(peer));
-    let is_on = oracle.is_on();
+    let is_on = oracle.is_on_in(&webs);
     for (peer, did, verdict) in judged {
         if let Action::Ban { until } = verdict.action {
             node.net.ban(peer, until);
         }
-        let share = match oracle.group(&did) {
+        let share = match group_in(&webs, &did) {
             Some(group) => groups.get(&group).copied(),
             None if verdict.class == TrustClass::Isolated => Some(isolated(&verdict)),
             None => None,
@@ -185,11 +187,11 @@ fn isolated(verdict: &Verdict) -> Share {
 
 /// Finds what the peers of each branch get together: as much as the best of them gets alone, or the part of it that is left
 /// where one member let in many.
-fn groups(node: &Node, judged: &[(PeerId, Did, Verdict)]) -> BTreeMap<Did, Share> {
+fn groups(webs: &[Arc<Web>], judged: &[(PeerId, Did, Verdict)]) -> BTreeMap<Did, Share> {
     let mut groups: BTreeMap<Did, Share> = BTreeMap::new();
     for (_, did, verdict) in judged {
-        let Some(group) = node.trust.group(did) else { continue };
-        let part_ppm = node.trust.part(did);
+        let Some(group) = group_in(webs, did) else { continue };
+        let part_ppm = part_in(webs, did);
         let part = |value: u32| {
             u32::try_from(u64::from(value) * u64::from(part_ppm) / 1_000_000).unwrap_or(value).max(1)
         };

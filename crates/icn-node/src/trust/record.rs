@@ -11,6 +11,8 @@ use super::Web;
 /// The record of every executor of one space.
 pub(crate) struct Record {
     pub(super) generation: u64,
+    /// Whether a member of the space is on this node, as in [`Web`].
+    pub(super) is_own: bool,
     /// How many results of each stand, and what they come to.
     executors: BTreeMap<Did, (usize, Reputation)>,
 }
@@ -27,7 +29,11 @@ impl Record {
             let reputation = reputation(&executor, &ratings, trust, settings);
             (executor, (ratings.len(), reputation))
         };
-        Self { generation: books.ratings_generation(), executors: ratings.into_iter().map(weighed).collect() }
+        Self {
+            generation: books.ratings_generation(),
+            is_own: web.is_own,
+            executors: ratings.into_iter().map(weighed).collect(),
+        }
     }
 
     /// Returns how many results of an executor stand.
