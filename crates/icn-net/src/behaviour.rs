@@ -1,26 +1,23 @@
-//! The swarm: transports below, protocols above.
+//! The swarm: all protocols above the transports.
 
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ProtocolSupport};
-use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, kad, mdns, noise, ping, quic, tcp,
-    yamux,
-};
+use libp2p::swarm::{self, NetworkBehaviour};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, kad, mdns, ping};
 
 use crate::config::Config;
 use crate::direct::{self, DirectCodec};
 use crate::error::NetError;
 use crate::gate::Gate;
 use crate::gossip::{self, Gossip};
-use crate::hangup::{Quic, Ringing};
 use crate::records::Records;
 use crate::sync::Inbound;
 use crate::topology::{self, TopologyCodec};
+use crate::transport::Transport;
 
 /// What identify says that this network speaks.
 const MESH: &str = "/icn/mesh/protocol/1.0.0";
@@ -45,9 +42,6 @@ const TOPOLOGY_STREAMS_MAX: usize = 4;
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the routing table is refreshed.
 const BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(5 * 60);
-/// QUIC finds out by itself that a peer is gone; the library's 10 seconds are long for a peer that restarts.
-const QUIC_IDLE_TIMEOUT_MS: u32 = 6_000;
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 /// All protocols of a node.
 #[derive(NetworkBehaviour)]
@@ -66,36 +60,16 @@ pub(crate) struct Mesh {
     pub(crate) inbound: Inbound,
 }
 
-/// Builds the swarm over QUIC, TCP and WebSocket.
-pub(crate) async fn swarm(
+/// Builds the swarm on its transports.
+pub(crate) fn swarm(
     config: &Config,
+    transport: Transport,
     inbound: Inbound,
     gate: Gate,
-    ringing: Ringing,
 ) -> Result<Swarm<Mesh>, NetError> {
-    let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
     let mesh = Mesh::new(config, inbound, gate)?;
-    let swarm = SwarmBuilder::with_existing_identity(config.keypair.clone())
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-        .map_err(|error| setup(&error))?
-        .with_other_transport(|keypair| {
-            let mut quic = quic::Config::new(keypair);
-            quic.max_idle_timeout = QUIC_IDLE_TIMEOUT_MS;
-            quic.keep_alive_interval = QUIC_KEEP_ALIVE;
-            Quic::new(quic, ringing)
-        })
-        .map_err(|never| match never {})?
-        .with_dns()
-        .map_err(|error| setup(&error))?
-        .with_websocket(noise::Config::new, yamux::Config::default)
-        .await
-        .map_err(|error| setup(&error))?
-        .with_behaviour(|_| mesh)
-        .map_err(|error| setup(&error))?
-        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(IDLE_TIMEOUT))
-        .build();
-    Ok(swarm)
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
+    Ok(Swarm::new(transport, mesh, config.keypair.public().to_peer_id(), settings))
 }
 
 impl Mesh {

@@ -33,12 +33,14 @@ mod limits;
 mod metrics;
 pub mod neighbors;
 mod outbound;
+mod pace;
 mod records;
 mod shared;
 mod start;
 mod sync;
 mod topics;
 mod topology;
+mod transport;
 
 pub use crate::address::{AddressGroup, AddressGroupError, GroupOf, address_group, any_address_group};
 pub use crate::bitswap::BlockSource;

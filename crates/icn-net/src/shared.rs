@@ -78,7 +78,7 @@ pub(crate) struct Shared {
     pub(crate) listen: RwLock<Vec<Multiaddr>>,
     pub(crate) peers: RwLock<HashMap<PeerId, PeerState>>,
     pub(crate) book: Mutex<Book>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) doors: Arc<Doors>,
     pub(crate) neighbors: Mutex<NeighborSets>,
     pub(crate) fanout: Fanout,

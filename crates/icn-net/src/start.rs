@@ -32,6 +32,7 @@ use crate::outbound::Outbound;
 use crate::records::RecordCheck;
 use crate::shared::Shared;
 use crate::sync::{Inbound, SyncStreams};
+use crate::transport::transport;
 
 /// Events that the application has not taken. Full: gossip is ignored, requests are refused, the rest is dropped; each
 /// is counted.
@@ -57,7 +58,14 @@ pub async fn start(
     let ringing = Ringing::default();
     let doors = Arc::new(Doors::new(&config));
     let gate = Gate::new(Arc::clone(&doors), Arc::clone(&config.clock), Arc::clone(&config.group_of));
-    let mut swarm = behaviour::swarm(&config, inbound, gate, ringing.clone()).await?;
+    let limits = Arc::new(Limits::new(
+        config.constraints.clone(),
+        config.strangers.clone(),
+        config.messages_per_second_max,
+        config.bitswap_kib_per_second,
+    ));
+    let transport = transport(&config.keypair, ringing.clone(), Arc::clone(&limits), metrics.clone())?;
+    let mut swarm = behaviour::swarm(&config, transport, inbound, gate)?;
     for topic in &config.topics {
         gossip::subscribe(&mut swarm.behaviour_mut().gossip, topic)?;
     }
@@ -74,12 +82,7 @@ pub async fn start(
         listen: RwLock::new(listen),
         peers: RwLock::default(),
         book: Mutex::new(book),
-        limits: Limits::new(
-            config.constraints.clone(),
-            config.strangers.clone(),
-            config.messages_per_second_max,
-            config.bitswap_kib_per_second,
-        ),
+        limits,
         doors,
         neighbors: Mutex::new(NeighborSets::new(
             config.topology.clone(),

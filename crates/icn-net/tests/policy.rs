@@ -12,7 +12,7 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::corner::{stand_in, tell_apart};
@@ -129,14 +129,14 @@ async fn own_messages_go_to_a_few_of_a_crowd_and_to_everybody_else() {
             let all = join_all(crowd.iter().map(|(net, _)| waits(net.peer_id()))).await;
             all.into_iter().filter(|waits| *waits).count()
         };
-        until(async || waiting().await == 8).await;
+        until(async || waiting().await == 10).await;
         for n in 0..10u8 {
             node.net.publish(TOPIC, Bytes::from(vec![n])).await.unwrap();
         }
         let count = |heard: &Mutex<Vec<_>>| heard.lock().unwrap().len();
         until(async || others.iter().all(|(_, heard)| count(heard) == 10)).await;
-        until(async || crowd.iter().filter(|(_, heard)| count(heard) == 10).count() == 4).await;
-        assert_eq!(crowd.iter().filter(|(_, heard)| count(heard) == 0).count(), 8);
+        until(async || crowd.iter().filter(|(_, heard)| count(heard) == 10).count() == 2).await;
+        assert_eq!(crowd.iter().filter(|(_, heard)| count(heard) == 0).count(), 10);
         // What those without a place say is heard all the same, and a word for one of them gives it all.
         let (lifted, heard) = crowd.iter().find(|(_, heard)| count(heard) == 0).unwrap();
         lifted.publish(TOPIC, Bytes::from_static(b"from the crowd")).await.unwrap();
@@ -219,10 +219,11 @@ async fn a_flood_from_one_group_costs_an_honest_peer_nothing() {
         server.net.set_constraints(honest.id(), &limits(50, 100), share(2, 100));
         honest.net.dial(address).await.unwrap();
         honest.subscribed(to).await;
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, begun) = (Arc::new(AtomicBool::new(false)), Instant::now());
         let flooding = tokio::spawn(flood(crowd, to, Arc::clone(&stop)));
         let metrics = server.net.metrics().clone();
-        until(async || metrics.limited_total("direct") > 1_000).await;
+        // They have used up what they may ask, and what they may be refused.
+        until(async || metrics.limited_total("direct") > 0 && metrics.limited_total("streams_opened") > 0).await;
         for n in 0..40u8 {
             let answer = honest.net.request(to, Bytes::from_static(b"?")).await;
             assert_eq!(answer, Ok(Bytes::from_static(b"?")), "request {n}");
@@ -232,7 +233,8 @@ async fn a_flood_from_one_group_costs_an_honest_peer_nothing() {
         until(async || arrived() == 40).await;
         stop.store(true, Ordering::Relaxed);
         let passed = flooding.await.unwrap();
-        assert!(metrics.limited_total("direct") as usize > passed, "the flood was one");
+        let share = 60.0 + 60.0 * begun.elapsed().as_secs_f64();
+        assert!(passed as f64 <= share, "{passed} of the crowd passed, and {share} may");
         let offenders = server.offences.lock().unwrap().clone();
         assert!(offenders.iter().all(|(peer, _)| *peer != honest.id()));
     })

@@ -1,6 +1,7 @@
 //! One limiter: GCRA, which a bucket of tokens that fills steadily is another picture of.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
@@ -16,8 +17,18 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Makes a full one; zero counts as one, since a limiter that lets nothing through has no meaning in GCRA.
     pub(crate) fn new(per_second: u32, burst: u32) -> Self {
-        let positive = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(positive(per_second)).allow_burst(positive(burst));
+        Self::of(Quota::per_second(positive(per_second)), burst)
+    }
+
+    /// Makes a full one that gets one unit in each period of so many seconds.
+    pub(crate) fn every(seconds: u32, burst: u32) -> Self {
+        let second = Quota::per_second(NonZeroU32::MIN);
+        let period = Duration::from_secs(u64::from(seconds));
+        Self::of(Quota::with_period(period).unwrap_or(second), burst)
+    }
+
+    fn of(quota: Quota, burst: u32) -> Self {
+        let quota = quota.allow_burst(positive(burst));
         let limiter = RateLimiter::direct(quota).with_middleware::<StateInformationMiddleware>();
         Self { limiter, burst: burst.max(1) }
     }
@@ -46,6 +57,10 @@ impl Bucket {
         // It fits by what stands above.
         let _ = self.limiter.until_n_ready(units).await;
     }
+}
+
+fn positive(value: u32) -> NonZeroU32 {
+    NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
 }
 
 #[cfg(test)]

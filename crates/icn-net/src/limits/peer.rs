@@ -15,6 +15,10 @@ pub(super) const RECORDS_BURST: u32 = 1_000;
 /// Times that one peer may tell its topology: eight at once, then one every second.
 const TOPOLOGY_PER_SECOND: u32 = 1;
 const TOPOLOGY_BURST: u32 = 8;
+/// Streams that a peer of a group may open whatever the others of its group do: those with which a connection begins, and one
+/// now and then.
+const OPENED_BURST: u32 = 12;
+const OPENED_EVERY_SECONDS: u32 = 10;
 /// The share of its limits that a node uses itself, in percent, so that clocks that differ a little never trip the
 /// other side.
 const OWN_SHARE_PERCENT: u32 = 90;
@@ -53,6 +57,7 @@ pub(super) struct Rates {
     gossip: Bucket,
     records: Arc<Bucket>,
     pub(super) topology: Arc<Bucket>,
+    pub(super) opened: Arc<Bucket>,
     /// In KiB.
     pub(super) bitswap: Arc<Bucket>,
     pub(super) outbound: Bucket,
@@ -96,6 +101,7 @@ impl Rates {
             gossip: Bucket::new(rate, burst),
             records: Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST).into(),
             topology: Bucket::new(TOPOLOGY_PER_SECOND, TOPOLOGY_BURST).into(),
+            opened: Bucket::every(OPENED_EVERY_SECONDS, OPENED_BURST).into(),
             // A burst holds at least two blocks of the largest size.
             bitswap: Bucket::new(bitswap_kib, bitswap_kib.max(4_096)).into(),
             outbound: Bucket::new(own(outbound.messages_per_second), own(outbound.burst)),
@@ -109,6 +115,7 @@ impl Rates {
             gossip: self.gossip.changed(rate, burst),
             records: Arc::clone(&self.records),
             topology: Arc::clone(&self.topology),
+            opened: Arc::clone(&self.opened),
             bitswap: Arc::clone(&self.bitswap),
             outbound: self.outbound.changed(own(outbound.messages_per_second), own(outbound.burst)),
         }

@@ -13,6 +13,10 @@ use crate::address::AddressGroup;
 /// Groups that are counted. Full: those that nobody holds any more go; all further ones share one.
 const GROUPS_MAX: usize = 4_096;
 
+/// Streams a second that the peers of a group may open beside one for each message that they may send, and how many at once.
+const OPENED_PER_SECOND: u32 = 8;
+const OPENED_BURST: u32 = 32;
+
 /// Names peers whose limits are counted together, such as those behind one introducer. What it is made from, policy
 /// decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +68,7 @@ pub(super) struct GroupRates {
     direct: Bucket,
     gossip: Bucket,
     records: Arc<Bucket>,
+    pub(super) opened: Bucket,
     /// In KiB.
     pub(super) bitswap: Arc<Bucket>,
 }
@@ -75,6 +80,7 @@ impl Group {
             direct: rate(limits.burst),
             gossip: rate(limits.burst),
             records: Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST).into(),
+            opened: Bucket::new(opened(limits).0, opened(limits).1),
             bitswap: Bucket::new(bitswap_kib_per_second, bitswap_kib_per_second.max(4_096)).into(),
         };
         Self {
@@ -100,6 +106,7 @@ impl Group {
             direct: old.direct.changed(rate, burst),
             gossip: old.gossip.changed(rate, burst),
             records: Arc::clone(&old.records),
+            opened: old.opened.changed(opened(limits).0, opened(limits).1),
             bitswap: Arc::clone(&old.bitswap),
         };
         *rates = (limits, Arc::new(next));
@@ -114,6 +121,12 @@ impl GroupRates {
             Kind::Record => self.records.take(units),
         }
     }
+}
+
+/// Returns how many streams the peers of a group may open, a second and at once.
+fn opened(limits: ShareLimits) -> (u32, u32) {
+    let ShareLimits { messages_per_second: rate, burst, .. } = limits;
+    (rate.saturating_add(OPENED_PER_SECOND), burst.saturating_add(OPENED_BURST))
 }
 
 /// All groups.

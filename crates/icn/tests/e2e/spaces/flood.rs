@@ -27,6 +27,8 @@ const CROWD: usize = 200;
 const CONNECTING: usize = 16;
 /// Honest jobs while the flood lasts.
 const JOBS: usize = 10;
+/// Requests of each identity to each node that are under way at once.
+const UNDER_WAY: usize = 8;
 /// How long each identity waits between an answer and its next request to the same node. All run in this process, beside the
 /// nodes that they flood.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -35,6 +37,12 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// What a branch gets of whom nobody has vouched: messages a second, and at once.
 const SHARE_PER_SECOND: u64 = 1;
 const SHARE_BURST: u64 = 10;
+/// Streams that a node takes in from the branch: of each identity at first and in ten seconds, of all together a second and at
+/// once. Whatever else they open is not read.
+const STREAMS_EACH: u64 = 12;
+const STREAMS_EVERY_SECONDS: u64 = 10;
+const STREAMS_PER_SECOND: u64 = SHARE_PER_SECOND + 8;
+const STREAMS_BURST: u64 = SHARE_BURST + 32;
 
 /// What became of the requests of the crowd to one node.
 #[derive(Debug, Default)]
@@ -44,7 +52,7 @@ struct Tally {
     limited: AtomicU64,
     /// Answered in any other way: somebody looked into them.
     heard: AtomicU64,
-    /// Not answered, or refused for how many were under way.
+    /// Not taken in, or refused for how many were under way.
     lost: AtomicU64,
 }
 
@@ -65,10 +73,9 @@ struct Crowd {
 }
 
 impl Tally {
-    fn get(&self) -> (u64, u64, u64) {
-        let [sent, limited, heard] =
-            [&self.sent, &self.limited, &self.heard].map(|count| count.load(Ordering::Relaxed));
-        (sent, limited, heard)
+    /// Sent, refused, heard, lost.
+    fn get(&self) -> [u64; 4] {
+        [&self.sent, &self.limited, &self.heard, &self.lost].map(|count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -115,7 +122,8 @@ impl Crowd {
     /// Lets all of them send until it is over.
     fn flood(&self) {
         for (key, net) in &self.members {
-            for target in self.targets.clone() {
+            for target in self.targets.iter().flat_map(|target| std::iter::repeat_n(target, UNDER_WAY)) {
+                let target = target.clone();
                 let (key, net, is_over) = (Arc::clone(key), net.clone(), Arc::clone(&self.is_over));
                 self.runtime.spawn(async move {
                     while !is_over.load(Ordering::Relaxed) {
@@ -259,6 +267,7 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
     }
     drop(mallory);
 
+    let begun = Instant::now();
     crowd.connect();
     for node in [&ada, &bob] {
         wait_for("the whole crowd", PATIENCE, || {
@@ -266,7 +275,6 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
         });
     }
     let looked_before = [&ada, &bob].map(|node| looked_into(node, &Topic::Capabilities));
-    let begun = Instant::now();
     crowd.flood();
     let hello = guest("hello");
     for number in 0..JOBS {
@@ -275,14 +283,18 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
         assert_eq!(job["executor"], bob.file["did"], "job {number}: {job:#}");
     }
     wait_for("a flood of some size", PATIENCE, || {
-        let is_large = |target: &Target| target.tally.get().1 > 20 * CROWD as u64;
+        let is_large = |target: &Target| target.tally.get()[3] > 10 * CROWD as u64;
         crowd.targets.iter().all(is_large).then_some(())
     });
 
     // What was sent last may still be answered.
     let tallies: Vec<_> = crowd.targets.iter().map(|target| target.tally.get()).collect();
     let share = SHARE_BURST + SHARE_PER_SECOND * (begun.elapsed().as_secs() + 1);
-    for ((node, (sent, limited, heard)), before) in [&ada, &bob].into_iter().zip(tallies).zip(looked_before) {
+    let streams = (STREAMS_EACH + begun.elapsed().as_secs() / STREAMS_EVERY_SECONDS + 1) * CROWD as u64
+        + STREAMS_PER_SECOND * (begun.elapsed().as_secs() + 1)
+        + STREAMS_BURST;
+    for ((node, tally), before) in [&ada, &bob].into_iter().zip(tallies).zip(looked_before) {
+        let [sent, limited, heard, lost] = tally;
         let looked = looked_into(node, &Topic::Capabilities) - before;
         let by_group: u64 = ["own", "group"]
             .map(|bound| {
@@ -292,11 +304,14 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
             .iter()
             .sum();
         eprintln!(
-            "{}: {sent} requests, {limited} refused, {heard} let through of at most {share}; {looked} gossip; {by_group} limited",
+            "{}: {sent} requests, {limited} refused, {heard} let through of at most {share}, {lost} not taken in; {streams} streams \
+             at most; {looked} gossip; {by_group} limited",
             node.plan.folder().display()
         );
         assert!(heard <= share, "{heard} requests of the crowd were let through, more than its {share}");
-        assert!(limited > 20 * heard.max(1), "{limited} were refused and {heard} let through");
+        assert!(limited + heard <= streams, "{limited} were refused and {heard} let through: of {streams} streams");
+        assert!(lost > limited + heard, "{lost} were not even looked at, {limited} were refused");
+        assert!(node.metric("network_rate_limited_total{kind=\"streams_opened\"}") > 0);
         // The message with which each of them goes over its limits still counts, and then it is muted for ten seconds. Each
         // node passes on to the other what it was told, and both tell of themselves.
         let over = CROWD as u64 * (begun.elapsed().as_secs() / 10 + 2);
