@@ -12,7 +12,7 @@ use libp2p::{Multiaddr, PeerId};
 use crate::address::{GroupOf, address_group};
 use crate::doors::Ban;
 use crate::limits::Strangers;
-use crate::neighbors::{Fanout, NeighborLimits};
+use crate::neighbors::NeighborLimits;
 
 /// What identify tells peers about this program unless [`Config::agent`] says otherwise.
 pub const AGENT: &str = concat!("icn/", env!("CARGO_PKG_VERSION"));
@@ -61,8 +61,6 @@ pub struct Config {
     pub topology: TopologyInfo,
     /// How many neighbours of each kind it has.
     pub neighbor_limits: NeighborLimits,
-    /// To how many of them something is pushed, by scope.
-    pub fanout: Fanout,
     /// The wall clock.
     pub clock: Clock,
     /// The most direct requests and gossip messages a second taken from all peers together.
@@ -102,7 +100,6 @@ impl Config {
             group_of: Arc::new(address_group),
             topology: TopologyInfo::default(),
             neighbor_limits: NeighborLimits::default(),
-            fanout: Fanout::default(),
             clock: Arc::new(wall),
             messages_per_second_max: 50_000,
             bitswap_kib_per_second: 512 * 1024,

@@ -54,7 +54,7 @@ pub use crate::gossip::GOSSIP_BYTES_MAX;
 pub use crate::handle::{Handle, Misbehaviour};
 pub use crate::limits::{Share, ShareId, ShareLimits, Strangers};
 pub use crate::metrics::Metrics;
-pub use crate::neighbors::{Fanout, NeighborCounts, NeighborLimits, NeighborSet};
+pub use crate::neighbors::{NeighborCounts, NeighborLimits, NeighborSet};
 pub use crate::records::{RECORD_BYTES_MAX, RecordCheck};
 pub use crate::shared::{Direction, PeerInfo};
 pub use crate::start::start;

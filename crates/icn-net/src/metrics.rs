@@ -4,10 +4,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-
-use icn_types::Scope;
 
 use crate::limits::Refused;
 use crate::neighbors::{NeighborCounts, NeighborSet};
@@ -45,17 +42,10 @@ pub(crate) struct ClassLabels {
     bound: &'static str,
 }
 
-/// How far something went.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct ScopeLabels {
-    scope: &'static str,
-}
-
 /// Why a connection may be refused: what the gate says, and the library's own bounds on set-ups and repeats.
 const REASONS: [&str; 8] =
     ["banned", "banned_group", "trust_too_low", "strangers", "address_group", "churn", "full", "limit"];
 /// Upper bounds of the histogram of fan-outs, in peers.
-const FANOUT_BUCKETS: [f64; 9] = [0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 24.0, 100.0];
 
 /// The metrics of the swarm; cheap to clone.
 #[derive(Debug, Clone)]
@@ -71,7 +61,6 @@ pub struct Metrics {
     stream_rejections: Family<ReasonLabels, Counter>,
     messages_limited: Family<ClassLabels, Counter>,
     neighbors: Family<SetLabels, Gauge>,
-    fanout: Family<ScopeLabels, Histogram>,
     bans: Family<KindLabels, Gauge>,
     offences: Family<KindLabels, Counter>,
     records_kept: Counter,
@@ -92,7 +81,6 @@ impl Default for Metrics {
             stream_rejections: Family::default(),
             messages_limited: Family::default(),
             neighbors: Family::default(),
-            fanout: Family::new_with_constructor(|| Histogram::new(FANOUT_BUCKETS)),
             bans: Family::default(),
             offences: Family::default(),
             records_kept: Counter::default(),
@@ -139,7 +127,6 @@ impl Metrics {
             it.messages_limited.clone(),
         );
         registry.register("neighbors_total", "Neighbours by kind", it.neighbors.clone());
-        registry.register("gossip_fanout", "Neighbours that something was pushed to", it.fanout.clone());
         registry.register("network_bans", "Peers and address groups that are banned", it.bans.clone());
         registry.register("network_offences", "Offences told to the policy", it.offences.clone());
         registry.register(
@@ -201,12 +188,6 @@ impl Metrics {
             let gauge = self.neighbors.get_or_create(&SetLabels { set: set.as_str() });
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-    }
-
-    pub(crate) fn fanned_out(&self, scope: Scope, count: usize) {
-        let scope = scope.as_str();
-        // Peers are few: the figure is exact.
-        self.fanout.get_or_create(&ScopeLabels { scope }).observe(count as f64);
     }
 
     pub(crate) fn banned(&self, (peers, groups): (usize, usize)) {

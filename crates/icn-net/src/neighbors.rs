@@ -41,19 +41,6 @@ pub struct NeighborLimits {
     pub trusted_max: usize,
 }
 
-/// To how many neighbours something is pushed, for each scope (GOS-13).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fanout {
-    /// Within the own cluster.
-    pub local_cluster: usize,
-    /// Within the own region.
-    pub regional: usize,
-    /// Everywhere in the space.
-    pub global: usize,
-    /// To federated spaces.
-    pub federation: usize,
-}
-
 /// How many neighbours of each kind there are (NET-35).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NeighborCounts {
@@ -112,25 +99,6 @@ pub struct NeighborSets {
 impl Default for NeighborLimits {
     fn default() -> Self {
         Self { local_cluster_max: 40, regional_max: 24, backbone_max: 20, trusted_max: 16 }
-    }
-}
-
-impl Default for Fanout {
-    fn default() -> Self {
-        Self { local_cluster: 8, regional: 8, global: 12, federation: 6 }
-    }
-}
-
-impl Fanout {
-    /// Returns the figure of a scope.
-    #[must_use]
-    pub const fn of(&self, scope: Scope) -> usize {
-        match scope {
-            Scope::LocalCluster => self.local_cluster,
-            Scope::Regional => self.regional,
-            Scope::Global => self.global,
-            Scope::Federation => self.federation,
-        }
     }
 }
 

@@ -162,10 +162,7 @@ mod tests {
             Poll::Ready(Ok(()))
         }
 
-        fn poll(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Result<StreamMuxerEvent, Infallible>> {
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<StreamMuxerEvent, Infallible>> {
             Poll::Pending
         }
     }

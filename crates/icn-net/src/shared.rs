@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use icn_types::{Did, Scope, TopologyInfo};
+use icn_types::{Did, TopologyInfo};
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
@@ -13,7 +13,7 @@ use crate::config::Clock;
 use crate::doors::{Doors, Rank};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::neighbors::{Fanout, NeighborSet, NeighborSets, PeerMetadata};
+use crate::neighbors::{NeighborSet, NeighborSets, PeerMetadata};
 
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,6 @@ pub(crate) struct Shared {
     pub(crate) limits: Arc<Limits>,
     pub(crate) doors: Arc<Doors>,
     pub(crate) neighbors: Mutex<NeighborSets>,
-    pub(crate) fanout: Fanout,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
 }
@@ -153,11 +152,6 @@ impl Shared {
             sets.counts()
         });
         self.metrics.neighbors(counts);
-    }
-
-    /// Picks so many neighbours of a scope.
-    pub(crate) fn sample(&self, scope: Scope, count: usize) -> Vec<PeerId> {
-        self.with_neighbors(|sets| sets.sample(scope, count, &mut rand::rng()))
     }
 
     pub(crate) fn infos(&self) -> Vec<PeerInfo> {

@@ -89,7 +89,6 @@ pub async fn start(
             config.neighbor_limits,
             rand::random(),
         )),
-        fanout: config.fanout,
         clock: Arc::clone(&config.clock),
         metrics,
     });

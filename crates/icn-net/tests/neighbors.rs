@@ -10,13 +10,11 @@
 
 mod common;
 
-use std::collections::BTreeSet;
-
 use common::stranger::Stranger;
 use common::{Node, TCP, until, within};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use icn_net::{Fanout, NeighborCounts, NeighborLimits, NeighborSet, PeerId, PeerInfo, Standing};
-use icn_types::{NodeTier, Scope, ServiceRole, Timestamp, TopologyInfo, codec};
+use icn_net::{NeighborCounts, NeighborLimits, NeighborSet, PeerId, PeerInfo, Standing};
+use icn_types::{NodeTier, ServiceRole, Timestamp, TopologyInfo, codec};
 use libp2p::StreamProtocol;
 
 fn place(region: &str, cluster: &str) -> TopologyInfo {
@@ -42,11 +40,7 @@ async fn set(node: &Node, of: PeerId) -> Option<NeighborSet> {
 #[tokio::test(flavor = "multi_thread")]
 async fn neighbours_are_sorted_by_where_they_say_that_they_stand() {
     within(60, async {
-        let hub = Node::start(|config| {
-            config.topology = place("eu", "coop-1");
-            config.fanout = Fanout { local_cluster: 1, regional: 2, global: 3, federation: 4 };
-        })
-        .await;
+        let hub = node_at("eu", "coop-1").await;
         let near = node_at("eu", "coop-1").await;
         let region = Node::start(|config| {
             config.topology = TopologyInfo {
@@ -77,10 +71,6 @@ async fn neighbours_are_sorted_by_where_they_say_that_they_stand() {
         );
         let counts = NeighborCounts { local_cluster: 1, regional: 1, backbone: 1, trusted: 0 };
         assert_eq!(hub.net.neighbors(), counts);
-        let sampled: BTreeSet<PeerId> = hub.net.sample(Scope::Global, 9).into_iter().collect();
-        assert_eq!(sampled, BTreeSet::from([near.id(), region.id(), far.id()]));
-        assert_eq!(hub.net.fanout(Scope::LocalCluster), [near.id()]);
-        assert_eq!(hub.net.fanout(Scope::Federation), [far.id()]);
         // Trust moves a far peer, and its loss moves it back.
         hub.net.set_standing(far.id(), Standing { trust_ppm: 800_000, ..Standing::default() });
         assert_eq!(set(&hub, far.id()).await, Some(NeighborSet::Trusted));
@@ -97,7 +87,8 @@ async fn neighbours_are_sorted_by_where_they_say_that_they_stand() {
         .await;
         // It must not come back.
         hub.net.ban(far.id(), Timestamp::from_millis(u64::MAX));
-        until(async || hub.net.sample(Scope::Global, 9).len() == 2).await;
+        let counts = NeighborCounts { local_cluster: 0, regional: 0, backbone: 2, trusted: 0 };
+        until(async || hub.net.neighbors() == counts).await;
     })
     .await;
 }
@@ -115,12 +106,13 @@ async fn a_full_set_keeps_its_best_and_a_freed_place_is_taken() {
         second.net.dial(hub.address()).await.unwrap();
         until(async || hub.net.peers().await.len() == 2).await;
         assert_eq!(set(&hub, second.id()).await, None, "connected, but no neighbour");
-        assert_eq!(hub.net.sample(Scope::Global, 9), [first.id()]);
+        assert_eq!(set(&hub, first.id()).await, Some(NeighborSet::LocalCluster));
         hub.net.set_standing(second.id(), Standing { trust_ppm: 1, ..Standing::default() });
-        assert_eq!(hub.net.sample(Scope::Global, 9), [second.id()], "who is trusted more takes the place");
+        let both = (set(&hub, first.id()).await, set(&hub, second.id()).await);
+        assert_eq!(both, (None, Some(NeighborSet::LocalCluster)), "who is trusted more takes the place");
         // It is gone, and does not dial again.
         second.net.shutdown().await;
-        until(async || hub.net.sample(Scope::Global, 9) == [first.id()]).await;
+        until(async || set(&hub, first.id()).await == Some(NeighborSet::LocalCluster)).await;
     })
     .await;
 }

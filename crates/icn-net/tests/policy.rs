@@ -223,7 +223,8 @@ async fn a_flood_from_one_group_costs_an_honest_peer_nothing() {
         let flooding = tokio::spawn(flood(crowd, to, Arc::clone(&stop)));
         let metrics = server.net.metrics().clone();
         // They have used up what they may ask, and what they may be refused.
-        until(async || metrics.limited_total("direct") > 0 && metrics.limited_total("streams_opened") > 0).await;
+        until(async || metrics.limited_total("direct") > 0 && metrics.limited_total("streams_opened") > 0)
+            .await;
         for n in 0..40u8 {
             let answer = honest.net.request(to, Bytes::from_static(b"?")).await;
             assert_eq!(answer, Ok(Bytes::from_static(b"?")), "request {n}");

@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 pub use self::keys::{KEYS, Key, reference, template};
 pub use self::network::{
-    FanoutConfig, NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, StrangersConfig, StrangersError,
-    TopologyConfig,
+    NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, StrangersConfig, StrangersError, TopologyConfig,
 };
 
 /// Everything that an operator can set. [`KEYS`] documents each value.
@@ -199,8 +198,6 @@ pub struct TrustConfig {
     pub half_life_days: u32,
     /// The most steps of a path.
     pub hops_max: u32,
-    /// How many scores are kept ready.
-    pub cache_size: usize,
 }
 
 impl Default for TrustConfig {
@@ -213,7 +210,6 @@ impl Default for TrustConfig {
             check_proven: 10_000,
             half_life_days: 365,
             hops_max: 6,
-            cache_size: 1_000,
         }
     }
 }
@@ -340,7 +336,6 @@ mod tests {
         let env = [
             ("ICN_NETWORK_TOPOLOGY_CLUSTER_ID", "my-coop"),
             ("ICN_NETWORK_TOPOLOGY_NEIGHBOR_LIMITS_MAX_TRUSTED", "3"),
-            ("ICN_NETWORK_FANOUT_GLOBAL", "5"),
             ("ICN_NETWORK_TOPOLOGY_SERVICE_ROLE", "archive"),
         ];
         let network = load(text, &env).unwrap().network;
@@ -350,7 +345,6 @@ mod tests {
         assert_eq!(info.tier, icn_types::NodeTier::Regional);
         assert_eq!(info.service_role, icn_types::ServiceRole::Archive);
         assert_eq!(network.topology.neighbor_limits.max_trusted, 3);
-        assert_eq!(network.fanout.global, 5);
         // A file from before there were such sections (CFG-78).
         let old = load("[network]\nmax_peers = 9\n", &[]).unwrap().network;
         assert_eq!(old.topology, TopologyConfig::default());

@@ -300,7 +300,6 @@ async fn start_net(
         },
         topology: config.network.topology.info(region),
         neighbor_limits: (&config.network.topology.neighbor_limits).into(),
-        fanout: (&config.network.fanout).into(),
         messages_per_second_max: config.network.rate_limiting.max_global_mps,
         ..icn_net::Config::new(keypair.to_libp2p())
     };

@@ -80,7 +80,6 @@ impl Oracle {
         let mut settings = Settings {
             half_life_days: config.half_life_days,
             default_min_score_ppm: config.default_min_score,
-            cache_size: config.cache_size,
             ..Settings::default()
         };
         settings.path.hops_max = config.hops_max;

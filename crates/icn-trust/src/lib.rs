@@ -23,9 +23,7 @@ mod reputation;
 mod settings;
 mod share;
 mod snapshot;
-mod source;
 mod standing;
-mod view;
 mod walk;
 
 pub use crate::admission::{Admission, AdmissionRule, DISTANCES_MAX, Refusal};
@@ -36,12 +34,10 @@ pub use crate::graph::{EDGES_MAX, Edge, NODES_MAX, OUT_DEGREE_MAX, PPM, TrustGra
 pub use crate::path::{HOPS_MAX, Hop, Path, Paths};
 pub use crate::policy::{Access, Capability, Policy, Rule, Topics};
 pub use crate::reputation::{OriginatorShare, Outcome, Rating, Reputation, ReputationSettings, reputation};
-pub use crate::settings::{CACHE_MAX, PathSettings, Settings};
+pub use crate::settings::{PathSettings, Settings};
 pub use crate::share::{Allowance, GROUPS_PER_INTRODUCER, Group, Subtrees};
 pub use crate::snapshot::{DAY_MS, Introduction, Snapshot};
-pub use crate::source::{DefaultPolicySource, PolicySource};
 pub use crate::standing::{
     Action, OFFENDERS_MAX, Offender, OffenderView, Standing, StandingSettings, Violation,
 };
-pub use crate::view::{CacheCounts, Explanation, Score, TrustView, VIEWPOINT_MAX, Viewpoint};
 pub use crate::walk::{STEPS_MAX, WEIGHT, Walk, WalkSettings};

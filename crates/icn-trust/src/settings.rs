@@ -7,9 +7,6 @@ use crate::error::SettingsError;
 use crate::graph::PPM;
 use crate::path::HOPS_MAX;
 
-/// The most scores that may be kept ready.
-pub const CACHE_MAX: usize = 1_000_000;
-
 /// How the best path is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -45,8 +42,6 @@ pub struct Settings {
     pub default_min_score_ppm: u32,
     /// Where the classes begin.
     pub cutoffs: Cutoffs,
-    /// How many scores are kept ready (CFG-24), 1 to [`CACHE_MAX`]. Full: the one not asked for longest goes.
-    pub cache_size: usize,
     /// What one step from co-op to co-op leaves of trust (TRU-30).
     pub federated_decay_ppm: u32,
 }
@@ -58,7 +53,6 @@ impl Default for Settings {
             half_life_days: 365,
             default_min_score_ppm: 100_000,
             cutoffs: Cutoffs::default(),
-            cache_size: 1_000,
             federated_decay_ppm: 500_000,
         }
     }
@@ -77,9 +71,6 @@ impl Settings {
         };
         if !(1..=HOPS_MAX).contains(&self.path.hops_max) {
             return Err(range("hops_max", u64::from(self.path.hops_max), "1 to 16"));
-        }
-        if !(1..=CACHE_MAX).contains(&self.cache_size) {
-            return Err(range("cache_size", self.cache_size as u64, "1 to 1000000"));
         }
         ppm("hop_decay_ppm", self.path.hop_decay_ppm)?;
         ppm("default_min_score_ppm", self.default_min_score_ppm)?;
@@ -116,7 +107,6 @@ mod tests {
             (Settings { path: path(0, 1), ..default }, "hops_max"),
             (Settings { path: path(17, 1), ..default }, "hops_max"),
             (Settings { path: path(6, PPM + 1), ..default }, "hop_decay_ppm"),
-            (Settings { cache_size: 0, ..default }, "cache_size"),
             (Settings { default_min_score_ppm: PPM + 1, ..default }, "default_min_score_ppm"),
             (Settings { federated_decay_ppm: PPM + 1, ..default }, "federated_decay_ppm"),
         ] {

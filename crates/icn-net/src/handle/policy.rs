@@ -1,7 +1,7 @@
 //! What policy above says about peers, and what it may ask about them. All of it holds at once, for peers that are
 //! connected and for those that will be.
 
-use icn_types::{Constraints, Scope, Timestamp, TopologyInfo};
+use icn_types::{Constraints, Timestamp, TopologyInfo};
 use libp2p::PeerId;
 
 use super::{Command, Handle};
@@ -91,20 +91,6 @@ impl Handle {
     #[must_use]
     pub fn neighbors(&self) -> NeighborCounts {
         self.shared.with_neighbors(|sets| sets.counts())
-    }
-
-    /// Picks so many neighbours of a scope at random, each once; fewer when there are fewer.
-    #[must_use]
-    pub fn sample(&self, scope: Scope, count: usize) -> Vec<PeerId> {
-        self.shared.sample(scope, count)
-    }
-
-    /// Picks the neighbours to push something of this scope to: as many as [`crate::Config::fanout`] says.
-    #[must_use]
-    pub fn fanout(&self, scope: Scope) -> Vec<PeerId> {
-        let picked = self.shared.sample(scope, self.shared.fanout.of(scope));
-        self.shared.metrics.fanned_out(scope, picked.len());
-        picked
     }
 
     /// Returns where this node stands.

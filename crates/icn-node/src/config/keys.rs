@@ -106,15 +106,6 @@ pub const KEYS: &[Key] = &[
         "Neighbours of other regions that are trusted highly.",
     ),
     key(
-        "network.fanout",
-        "local_cluster",
-        "8",
-        "Neighbours that something for the own cluster is pushed to.",
-    ),
-    key("network.fanout", "regional", "8", "The same for the own region."),
-    key("network.fanout", "global", "12", "The same for the whole space."),
-    key("network.fanout", "federation", "6", "The same for federated spaces."),
-    key(
         "network.rate_limiting",
         "unknown_msgs_per_sec",
         "1",
@@ -201,7 +192,6 @@ pub const KEYS: &[Key] = &[
         "In how many days what was said of somebody fades to its half; 0: never.",
     ),
     key("trust", "hops_max", "6", "The most steps from one member to the next (1 to 16)."),
-    key("trust", "cache_size", "1000", "How many scores are kept ready."),
     key(
         "ledger",
         "sync_seconds",

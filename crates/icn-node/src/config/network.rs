@@ -22,8 +22,6 @@ pub struct NetworkConfig {
     pub strangers: StrangersConfig,
     /// `[network.topology]`
     pub topology: TopologyConfig,
-    /// `[network.fanout]`
-    pub fanout: FanoutConfig,
     /// `[network.rate_limiting]`
     pub rate_limiting: RateLimitingConfig,
 }
@@ -38,7 +36,6 @@ impl Default for NetworkConfig {
             min_trust_threshold: 0,
             strangers: StrangersConfig::default(),
             topology: TopologyConfig::default(),
-            fanout: FanoutConfig::default(),
             rate_limiting: RateLimitingConfig::default(),
         }
     }
@@ -188,27 +185,6 @@ impl Default for NeighborLimitsConfig {
     }
 }
 
-/// To how many neighbours something is pushed, by how far it is to go.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FanoutConfig {
-    /// Within the own cluster.
-    pub local_cluster: usize,
-    /// Within the own region.
-    pub regional: usize,
-    /// Everywhere in the space.
-    pub global: usize,
-    /// To federated spaces.
-    pub federation: usize,
-}
-
-impl Default for FanoutConfig {
-    fn default() -> Self {
-        let icn_net::Fanout { local_cluster, regional, global, federation } = icn_net::Fanout::default();
-        Self { local_cluster, regional, global, federation }
-    }
-}
-
 /// How many messages a second peers may send, by how well they are known (C-10). A burst is ten times as much.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -262,13 +238,6 @@ impl From<&NeighborLimitsConfig> for icn_net::NeighborLimits {
             backbone_max: config.max_backbone,
             trusted_max: config.max_trusted,
         }
-    }
-}
-
-impl From<&FanoutConfig> for icn_net::Fanout {
-    fn from(config: &FanoutConfig) -> Self {
-        let FanoutConfig { local_cluster, regional, global, federation } = *config;
-        Self { local_cluster, regional, global, federation }
     }
 }
 

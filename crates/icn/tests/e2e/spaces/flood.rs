@@ -309,7 +309,10 @@ fn two_hundred_identities_behind_one_introducer_do_not_stop_honest_jobs() {
             node.plan.folder().display()
         );
         assert!(heard <= share, "{heard} requests of the crowd were let through, more than its {share}");
-        assert!(limited + heard <= streams, "{limited} were refused and {heard} let through: of {streams} streams");
+        assert!(
+            limited + heard <= streams,
+            "{limited} were refused and {heard} let through: of {streams} streams"
+        );
         assert!(lost > limited + heard, "{lost} were not even looked at, {limited} were refused");
         assert!(node.metric("network_rate_limited_total{kind=\"streams_opened\"}") > 0);
         // The message with which each of them goes over its limits still counts, and then it is muted for ten seconds. Each
