@@ -303,7 +303,7 @@ impl Limits {
         let rates = Rates::new(&constraints, &self.outbound_of(&constraints), self.bitswap_kib_per_second);
         Current {
             rates: Arc::new(rates),
-            constraints,
+            constraints: Arc::new(constraints),
             group: None,
             is_named: false,
             is_stranger: self.limited().is_some(),

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use common::corner::{stand_in, tell_apart};
 use common::{Node, until, within};
-use icn_net::{Banned, Config, Handle, PeerId, ShareLimits, Standing, Strangers};
+use icn_net::{Banned, Config, Handle, PeerId, ShareId, ShareLimits, Standing, Strangers};
 use icn_types::{Constraints, Timestamp};
 
 fn with_strangers(config: &mut Config, slots_max: u32, slots_per_group_max: u32) {
@@ -98,6 +98,32 @@ async fn a_stranger_takes_nobodys_place_and_a_known_peer_takes_a_strangers() {
         assert!(enters(&friend, &hub).await);
         let info = hub.peers().await.into_iter().find(|info| info.peer_id == friend.id()).unwrap();
         assert!(info.is_protected && info.trust_ppm == 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_behind_one_introducer_makes_room_for_a_newcomer() {
+    within(60, async {
+        let hub = Node::start(|config| {
+            with_strangers(config, 2, 100);
+            config.peers_max = 5;
+        })
+        .await
+        .echo();
+        let member = Standing { is_known: true, ..Standing::default() };
+        let mut crowd = Vec::new();
+        for _ in 0..4 {
+            let peer = Node::start(|_| {}).await;
+            hub.set_standing(peer.id(), Standing { group: Some(ShareId([1; 32])), ..member });
+            assert!(enters(&peer, &hub).await, "there is room");
+            crowd.push(peer);
+        }
+        let newcomer = Node::start(|_| {}).await;
+        hub.set_standing(newcomer.id(), member);
+        assert!(enters(&newcomer, &hub).await);
+        until(async || connected(&hub).await.len() == 4).await;
+        assert!(connected(&hub).await.contains(&newcomer.id()));
     })
     .await;
 }

@@ -3,16 +3,18 @@
 //! Strangers have a pool of their own, of which known peers leave them half, so that a new member can always come in, and
 //! of which a fifth is for those that this node dials itself, so that a crowd at the door does not decide whom it meets. A
 //! stranger never takes anybody's place. A known peer may, when all places are taken: first that of the worst stranger,
-//! while there are more of them than half of their pool, then that of a known peer that is trusted less. Peers that are
-//! protected are let in always and never put out.
+//! while there are more of them than half of their pool, then that of a known peer that is trusted less, then that of one
+//! whose group (those behind one introducer) has more places than its own. Peers that are protected are let in always and
+//! never put out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 
 use super::Refusal;
 use crate::address::AddressGroup;
+use crate::limits::ShareId;
 use crate::shared::Direction;
 
 /// Peers that are put out for better ones: so many at once, then one in so long (B-05). Beyond it newcomers are refused.
@@ -33,6 +35,8 @@ pub struct Standing {
     pub is_known: bool,
     /// Whether it is let in always and never put out.
     pub is_protected: bool,
+    /// With whom it shares what it gets; none when it stands for itself.
+    pub group: Option<ShareId>,
 }
 
 impl Standing {
@@ -174,11 +178,21 @@ impl Slots {
             !member.standing.is_protected
                 && !member.is_leaving
                 && (!must_be_inbound || member.direction == Direction::Inbound)
-                && standing.worth() > member.standing.worth()
                 && (!member.is_stranger() || (!is_known_full && strangers > self.rules.strangers_kept))
         };
-        let going = self.members.iter().filter(|(_, member)| may_go(member));
-        let Some(worst) = going.min_by_key(|(_, member)| member.rank()).map(|(peer, _)| *peer) else {
+        let is_worse = |member: &Member| standing.worth() > member.standing.worth();
+        let is_better = |member: &Member| standing.worth() < member.standing.worth();
+        let worse = self.worst(|member| may_go(member) && is_worse(member));
+        let crowding = || {
+            let crowd = self.largest_group(|member| may_go(member) && !is_better(member))?;
+            // Who goes for it must not be able to come back for the same reason.
+            let is_crowd =
+                self.count_group(crowd) > standing.group.map_or(0, |group| self.count_group(group)) + 1;
+            self.worst(|member| {
+                is_crowd && may_go(member) && !is_better(member) && member.standing.group == Some(crowd)
+            })
+        };
+        let Some(worst) = worse.or_else(crowding) else {
             return Answer::Refuse(Refusal::Full);
         };
         if self.evictions.take(now, EVICTION_EVERY, EVICTIONS_BURST) {
@@ -228,6 +242,23 @@ impl Slots {
         } else {
             Err(Refusal::Churn)
         }
+    }
+
+    /// Finds the worst of those that may go.
+    fn worst(&self, may_go: impl Fn(&Member) -> bool) -> Option<PeerId> {
+        let going = self.members.iter().filter(|(_, member)| may_go(member));
+        going.min_by_key(|(_, member)| member.rank()).map(|(peer, _)| *peer)
+    }
+
+    /// Finds the group that has most places, of those of which somebody may go.
+    fn largest_group(&self, may_go: impl Fn(&Member) -> bool) -> Option<ShareId> {
+        let going = self.members.values().filter(|member| may_go(member));
+        let groups: BTreeSet<ShareId> = going.filter_map(|member| member.standing.group).collect();
+        groups.into_iter().max_by_key(|group| self.count_group(*group))
+    }
+
+    fn count_group(&self, group: ShareId) -> usize {
+        self.count(|member| member.standing.group == Some(group))
     }
 
     fn count(&self, of: impl Fn(&Member) -> bool) -> usize {

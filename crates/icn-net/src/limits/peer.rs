@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 /// What holds for one peer now.
 #[derive(Clone)]
 pub(super) struct Current {
-    pub(super) constraints: Constraints,
+    pub(super) constraints: Arc<Constraints>,
     pub(super) rates: Arc<Rates>,
     pub(super) group: Option<Arc<Group>>,
     /// Whether the limits were set for this peer by name.
@@ -84,11 +84,11 @@ impl PeerLimits {
 impl Current {
     /// Puts other figures in place; the same ones change nothing.
     pub(super) fn constrain(&mut self, constraints: &Constraints, outbound: &Constraints) {
-        if self.constraints == *constraints {
+        if *self.constraints == *constraints {
             return;
         }
         self.rates = Arc::new(self.rates.changed(constraints, outbound));
-        self.constraints = constraints.clone();
+        self.constraints = Arc::new(constraints.clone());
     }
 }
 

@@ -134,10 +134,13 @@ fn stand(node: &Arc<Node>, told: &mut Told, has_changed: bool) {
 fn members(node: &Node) -> BTreeMap<PeerId, Standing> {
     let webs = node.trust.webs();
     let everybody: BTreeSet<Did> = webs.iter().flat_map(|web| web.everybody()).collect();
+    let is_on = node.trust.is_on_in(&webs);
     let stand = |did: &Did| {
         let trust_ppm = score_in(&webs, TrustContext::General, did);
         let is_known = trust_ppm > 0 || webs.iter().any(|web| web.has(did));
-        is_known.then(|| (icn_identity::peer_id(did), Standing { trust_ppm, is_known, is_protected: false }))
+        let group = group_in(&webs, did).filter(|_| is_on).map(ShareId::from);
+        let standing = Standing { trust_ppm, is_known, is_protected: false, group };
+        is_known.then(|| (icn_identity::peer_id(did), standing))
     };
     everybody.iter().filter_map(stand).collect()
 }

@@ -11,7 +11,7 @@ const RULES: Rules = Rules {
     per_group_max: Some(2),
     trust_ppm_min: 0,
 };
-const STRANGER: Standing = Standing { trust_ppm: 0, is_known: false, is_protected: false };
+const STRANGER: Standing = Standing { trust_ppm: 0, is_known: false, is_protected: false, group: None };
 const FRIEND: Standing = Standing { is_protected: true, ..STRANGER };
 /// A member for whom nobody has vouched.
 const MEMBER: Standing = Standing { is_known: true, ..STRANGER };
@@ -128,6 +128,38 @@ fn a_known_peer_takes_the_place_of_the_worst_stranger_and_then_of_who_is_trusted
     assert_eq!(come(&mut slots, now, trusted(500), None).1, Answer::Refuse(Refusal::Full));
     let Answer::Replace(victim) = come(&mut slots, now, trusted(501), None).1 else { panic!("it is better") };
     assert!(!strangers.contains(&victim));
+}
+
+#[test]
+fn a_crowd_behind_one_introducer_gives_way_until_it_has_no_more_than_others() {
+    let behind = |n| Standing { group: Some(ShareId([n; 32])), ..MEMBER };
+    let (mut slots, mut now) = (Slots::new(RULES), Instant::now());
+    let crowd: Vec<PeerId> = (0..30)
+        .map(|n| come(&mut slots, now, behind(1), corner(n)))
+        .filter_map(|(peer, answer)| (answer == Answer::Enter).then_some(peer))
+        .collect();
+    assert_eq!(crowd.len(), RULES.inbound_max, "while there is room, anybody has it");
+    let left = |slots: &Slots| crowd.iter().filter(|peer| slots.get(peer).is_some()).count();
+    // Who stands for itself, and others behind another, come in.
+    let mut others = 0;
+    for n in 0..30 {
+        now += EVICTION_EVERY;
+        let standing = if n < 3 { MEMBER } else { behind(2) };
+        let (_, answer) = come(&mut slots, now, standing, corner(n));
+        match answer {
+            Answer::Replace(victim) => assert!(crowd.contains(&victim), "{n}"),
+            Answer::Refuse(Refusal::Full) => {}
+            other => panic!("{n}: {other:?}"),
+        }
+        others += usize::from(matches!(answer, Answer::Replace(_)));
+    }
+    assert_eq!((left(&slots), others), (7, 9), "three that stand for themselves, and six of the others");
+    let back = come(&mut slots, now + EVICTION_EVERY, behind(1), corner(1)).1;
+    assert_eq!(back, Answer::Refuse(Refusal::Full), "it does not come back");
+    // Whoever is trusted more is nobody's to push out.
+    let (mut slots, peer) = (Slots::new(RULES), Standing { trust_ppm: 5, ..behind(1) });
+    while come(&mut slots, now, peer, corner(1)).1 == Answer::Enter {}
+    assert_eq!(come(&mut slots, now, behind(2), corner(1)).1, Answer::Refuse(Refusal::Full));
 }
 
 #[test]
