@@ -233,11 +233,13 @@ impl Limits {
         self.of(peer).current().rates.topology.take(1)
     }
 
-    /// Tells whether a stream that a peer has opened is taken in now, and counts it. A peer whose limits are its own always
-    /// may: what it asks beyond them is its own fault, and counted as such.
+    /// Tells whether a stream that a peer has opened is taken in now, and counts it.
     pub(crate) fn open(&self, peer: PeerId) -> bool {
         let Current { rates, group, .. } = self.of(peer).current();
-        group.is_none_or(|group| rates.opened.take(1) || group.rates().opened.take(1))
+        match group {
+            None => rates.opened.take(1),
+            Some(group) => rates.opened_alone.take(1) || group.rates().opened.take(1),
+        }
     }
 
     /// Takes a place for a stream that a peer has opened; none when it, or its group, holds as many as it may.

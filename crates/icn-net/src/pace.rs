@@ -1,11 +1,12 @@
-//! Streams of peers that share what they get are taken in at the pace of all of them together.
+//! Streams are taken in at the pace of what their openers may send.
 //!
 //! A request over a limit is answered with a refusal, which costs about ten times as much as reading what it came in: a stream is
 //! negotiated, read, answered and closed, each of it with a task that wakes up. Many identities behind one introducer could cost a
-//! node more by being refused than by being served. So each connection has a few streams for itself, and beyond these a
-//! stream waits, unread, until its group may open another ([`Limits::open`]). While it waits nothing else is taken
-//! from its connection; QUIC and yamux let the peer open only so many more, and then none. A stream that waited in vain
-//! is closed: its opener sees that it was turned away, and this node whether the connection still lives.
+//! node more by being refused than by being served. So a peer may open one stream for each message that it may send, and some
+//! more ([`Limits::open`]); peers that share what they get share that too, beside a few streams of their own. Beyond it a stream
+//! waits, unread, for its turn. While it waits nothing else is taken from its connection; QUIC and yamux let the peer open
+//! only so many more, and then none. A stream that waited in vain is closed: its opener sees that it was turned away, and this
+//! node whether the connection still lives.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -201,7 +202,7 @@ mod tests {
             assert!(next(&mut late).await, "each has some of its own");
         }
         for _ in 0..1_000 {
-            assert!(next(&mut free).await);
+            assert!(next(&mut free).await, "it may send ten thousand messages at once");
         }
         assert_eq!(loud.connection.taken, taken + 1, "while one waits no other is taken");
         assert!(poll_fn(|context| Pin::new(&mut loud).poll_outbound(context)).await.is_ok());

@@ -15,10 +15,13 @@ pub(super) const RECORDS_BURST: u32 = 1_000;
 /// Times that one peer may tell its topology: eight at once, then one every second.
 const TOPOLOGY_PER_SECOND: u32 = 1;
 const TOPOLOGY_BURST: u32 = 8;
+/// Streams a second that a peer, or a group, may open beside one for each message that it may send, and how many at once.
+const OPENED_PER_SECOND: u32 = 8;
+const OPENED_BURST: u32 = 32;
 /// Streams that a peer of a group may open whatever the others of its group do: those with which a connection begins, and one
 /// now and then.
-const OPENED_BURST: u32 = 12;
-const OPENED_EVERY_SECONDS: u32 = 10;
+const OPENED_ALONE: u32 = 12;
+const OPENED_ALONE_EVERY_SECONDS: u32 = 10;
 /// The share of its limits that a node uses itself, in percent, so that clocks that differ a little never trip the
 /// other side.
 const OWN_SHARE_PERCENT: u32 = 90;
@@ -57,7 +60,8 @@ pub(super) struct Rates {
     gossip: Bucket,
     records: Arc<Bucket>,
     pub(super) topology: Arc<Bucket>,
-    pub(super) opened: Arc<Bucket>,
+    pub(super) opened: Bucket,
+    pub(super) opened_alone: Arc<Bucket>,
     /// In KiB.
     pub(super) bitswap: Arc<Bucket>,
     pub(super) outbound: Bucket,
@@ -101,7 +105,8 @@ impl Rates {
             gossip: Bucket::new(rate, burst),
             records: Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST).into(),
             topology: Bucket::new(TOPOLOGY_PER_SECOND, TOPOLOGY_BURST).into(),
-            opened: Bucket::every(OPENED_EVERY_SECONDS, OPENED_BURST).into(),
+            opened: Bucket::new(opened(rate, burst).0, opened(rate, burst).1),
+            opened_alone: Bucket::every(OPENED_ALONE_EVERY_SECONDS, OPENED_ALONE).into(),
             // A burst holds at least two blocks of the largest size.
             bitswap: Bucket::new(bitswap_kib, bitswap_kib.max(4_096)).into(),
             outbound: Bucket::new(own(outbound.messages_per_second), own(outbound.burst)),
@@ -115,7 +120,8 @@ impl Rates {
             gossip: self.gossip.changed(rate, burst),
             records: Arc::clone(&self.records),
             topology: Arc::clone(&self.topology),
-            opened: Arc::clone(&self.opened),
+            opened: self.opened.changed(opened(rate, burst).0, opened(rate, burst).1),
+            opened_alone: Arc::clone(&self.opened_alone),
             bitswap: Arc::clone(&self.bitswap),
             outbound: self.outbound.changed(own(outbound.messages_per_second), own(outbound.burst)),
         }
@@ -128,6 +134,11 @@ impl Rates {
             Kind::Record => self.records.take(units),
         }
     }
+}
+
+/// Returns how many streams may be opened by whom may send so many messages: a second, and at once.
+pub(super) const fn opened(messages_per_second: u32, burst: u32) -> (u32, u32) {
+    (messages_per_second.saturating_add(OPENED_PER_SECOND), burst.saturating_add(OPENED_BURST))
 }
 
 fn own(value: u32) -> u32 {

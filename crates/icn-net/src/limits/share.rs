@@ -6,16 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use icn_types::Did;
 
 use super::bucket::Bucket;
-use super::peer::{Kind, RECORDS_BURST, RECORDS_PER_SECOND};
+use super::peer::{Kind, RECORDS_BURST, RECORDS_PER_SECOND, opened};
 use super::streams::Streams;
 use crate::address::AddressGroup;
 
 /// Groups that are counted. Full: those that nobody holds any more go; all further ones share one.
 const GROUPS_MAX: usize = 4_096;
-
-/// Streams a second that the peers of a group may open beside one for each message that they may send, and how many at once.
-const OPENED_PER_SECOND: u32 = 8;
-const OPENED_BURST: u32 = 32;
 
 /// Names peers whose limits are counted together, such as those behind one introducer. What it is made from, policy
 /// decides.
@@ -76,11 +72,12 @@ pub(super) struct GroupRates {
 impl Group {
     fn new(key: GroupKey, limits: ShareLimits, bitswap_kib_per_second: u32) -> Self {
         let rate = |burst| Bucket::new(limits.messages_per_second, burst);
+        let (streams, streams_burst) = opened(limits.messages_per_second, limits.burst);
         let rates = GroupRates {
             direct: rate(limits.burst),
             gossip: rate(limits.burst),
             records: Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST).into(),
-            opened: Bucket::new(opened(limits).0, opened(limits).1),
+            opened: Bucket::new(streams, streams_burst),
             bitswap: Bucket::new(bitswap_kib_per_second, bitswap_kib_per_second.max(4_096)).into(),
         };
         Self {
@@ -101,12 +98,13 @@ impl Group {
         }
         let ShareLimits { messages_per_second: rate, burst, streams_max } = limits;
         self.streams.set_max(streams_max);
+        let (streams, streams_burst) = opened(rate, burst);
         let old = &rates.1;
         let next = GroupRates {
             direct: old.direct.changed(rate, burst),
             gossip: old.gossip.changed(rate, burst),
             records: Arc::clone(&old.records),
-            opened: old.opened.changed(opened(limits).0, opened(limits).1),
+            opened: old.opened.changed(streams, streams_burst),
             bitswap: Arc::clone(&old.bitswap),
         };
         *rates = (limits, Arc::new(next));
@@ -121,12 +119,6 @@ impl GroupRates {
             Kind::Record => self.records.take(units),
         }
     }
-}
-
-/// Returns how many streams the peers of a group may open, a second and at once.
-fn opened(limits: ShareLimits) -> (u32, u32) {
-    let ShareLimits { messages_per_second: rate, burst, .. } = limits;
-    (rate.saturating_add(OPENED_PER_SECOND), burst.saturating_add(OPENED_BURST))
 }
 
 /// All groups.
