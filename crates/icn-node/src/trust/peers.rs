@@ -143,11 +143,12 @@ fn members(node: &Node) -> BTreeMap<PeerId, Standing> {
 }
 
 /// Lists the nodes on which members live whose keys are others: they showed it when books were reconciled. One member speaks
-/// for so many, so that it cannot make a crowd known.
+/// for so many, so that it cannot make a crowd known. Members of a space that nobody here belongs to speak for no one: whoever
+/// founded it made them.
 fn serving(node: &Node) -> BTreeSet<PeerId> {
     let mut nodes = BTreeSet::new();
     for space in node.spaces.all() {
-        let Some(web) = node.trust.web(&space.root) else { continue };
+        let Some(web) = node.trust.web(&space.root).filter(|web| web.is_own) else { continue };
         let mut per_member: BTreeMap<Did, usize> = BTreeMap::new();
         for (peer, member) in space.replica().serving() {
             let count = per_member.entry(member).or_default();
