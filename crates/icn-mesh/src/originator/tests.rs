@@ -626,7 +626,12 @@ fn a_job_that_was_run_again_speaks_for_or_against_its_executor() {
         let record = originator.job(&job).unwrap();
         assert_eq!(record.status, StandardJobStatus::CompletedSuccessfully, "the job has ended all the same");
         assert!(record.history.last().unwrap().detail.as_ref().unwrap().contains(words));
-        assert_eq!(originator.tracks[&key(2).did()].broken, u64::from(is_lie));
+        let track = originator.tracks[&key(2).did()];
+        assert_eq!(track.broken, u64::from(is_lie));
+        // Found out is found out, after a new start too.
+        let mut again = self::originator();
+        drop(again.restore(at(15), record.clone()));
+        assert_eq!(again.tracks[&key(2).did()], track);
     }
     // A job that is not finished, or not known, cannot have been run again.
     let (mut originator, job) = running();
