@@ -3,6 +3,7 @@
 //! Trust is read from where this node stands: its own members, and the stewards of the space, who are its seeds. What the
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
+pub(crate) mod fuel;
 pub(crate) mod kept;
 mod peers;
 mod record;

@@ -19,7 +19,7 @@ fn submitted(originator: &mut Originator) -> Cid {
         max_price: Some(hours(5)),
         ..policy()
     };
-    let submission = Submission { params: params(Some(policy)), remote: false };
+    let submission = Submission { params: params(Some(policy)), remote: false, note: None };
     originator.submit(at(0), submission).unwrap().0
 }
 
@@ -97,7 +97,7 @@ fn a_job_that_is_known_is_not_submitted_twice() {
     };
     let job = submitted(&mut originator);
     let before = originator.job(&job).cloned();
-    let again = Submission { params: params(Some(policy)), remote: false };
+    let again = Submission { params: params(Some(policy)), remote: false, note: None };
     assert_eq!(originator.submit(at(9), again).unwrap(), (job, Vec::new()));
     assert_eq!(originator.job(&job).cloned(), before);
 }
@@ -106,7 +106,7 @@ fn a_job_that_is_known_is_not_submitted_twice() {
 fn submissions_have_bounds_and_rules() {
     let config = OriginatorConfig { open_max: 0, ..OriginatorConfig::default() };
     let mut full = Originator::new(key(1), config);
-    let submission = |params| Submission { params, remote: false };
+    let submission = |params| Submission { params, remote: false, note: None };
     assert!(matches!(full.submit(at(0), submission(params(None))), Err(SubmitError::Full(0))));
     let mut invalid = params(None);
     invalid.max_fuel = 0;
@@ -284,6 +284,7 @@ fn bidding_waits_for_those_who_are_known_and_closes_when_they_have_answered() {
         let submission = Submission {
             params: params(Some(icn_protocol::ExecutionPolicy { max_price: Some(hours(5)), ..policy() })),
             remote: false,
+            note: None,
         };
         let job = originator.submit(at(0), submission).unwrap().0;
         let decline = JobDecline {
@@ -593,6 +594,39 @@ fn an_executor_that_keeps_holds_is_passed_over() {
     let ended = OriginatorEvent::HoldEnded { job, epoch: 2, how: HoldEnd::Released };
     let effects = originator.handle(at(9), ended);
     assert!(matches!(asked(&effects).as_slice(), [(1, Effect::PlaceHold { epoch: 4, .. })]));
+}
+
+#[test]
+fn those_may_be_asked_whom_the_job_and_this_node_do_not_rule_out() {
+    let mut originator = originator();
+    let fuel = [(icn_protocol::capacity::FUEL_MAX, 700)];
+    for (number, amounts) in [(1, &[][..]), (2, &fuel), (3, &[])] {
+        let capability = Box::new(capability(key(number).did(), at(0).at, amounts));
+        drop(originator.handle(at(0), OriginatorEvent::Capability(capability)));
+    }
+    let asked = |originator: &Originator, policy: icn_protocol::ExecutionPolicy, remote| {
+        let params = params(Some(policy));
+        let mut all = originator.askable(at(0), &params, remote);
+        all.sort_unstable();
+        all
+    };
+    let sorted = |mut all: Vec<(Did, u64)>| {
+        all.sort_unstable();
+        all
+    };
+    let [me, small, other] = [1, 2, 3].map(|number| key(number).did());
+    assert_eq!(originator.me, me);
+    // A job that could use more than somebody allows is no reason not to ask it: how much it may use is the question.
+    let all = [(me, u64::MAX), (small, 700), (other, u64::MAX)];
+    assert_eq!(asked(&originator, policy(), false), sorted(all.to_vec()));
+    assert_eq!(asked(&originator, policy(), true), sorted(all[1..].to_vec()));
+    let named = icn_protocol::ExecutionPolicy { allowed_executors: vec![small], ..policy() };
+    assert_eq!(asked(&originator, named.clone(), false), [(small, 700)]);
+    // Where trust counts, this node chooses nobody whom it trusts too little, unless the job names it.
+    let regards = crate::Regards { trust_min_ppm: Some(300_000), ..crate::Regards::default() };
+    originator.set_regards(Arc::new(regards));
+    assert_eq!(asked(&originator, policy(), false), [(me, u64::MAX)]);
+    assert_eq!(asked(&originator, named, false), [(small, 700)]);
 }
 
 #[test]

@@ -19,12 +19,17 @@ impl Entries for NoDisk {
     }
 }
 
-fn did(number: u8) -> Did {
+pub(super) fn did(number: u8) -> Did {
     Keypair::from_seed([number; 32]).did()
 }
 
 /// An oracle that has read the books of one space, with these members.
 fn oracle(limits: TrustLimits, members: &[Did]) -> Oracle {
+    oracle_of(limits, members, &[])
+}
+
+/// The same, and members have said something; nobody: the space itself, which is a steward.
+pub(super) fn oracle_of(limits: TrustLimits, members: &[Did], said: &[(Option<Did>, Act)]) -> Oracle {
     let config = TrustConfig { limits, ..TrustConfig::default() };
     let oracle = Oracle::new(config, &RateLimitingConfig::default(), Kept::default(), NOW).unwrap();
     let root = Arc::new(Keypair::from_seed([100; 32]));
@@ -35,10 +40,20 @@ fn oracle(limits: TrustLimits, members: &[Did]) -> Oracle {
     let admit = |member: &Did| Act::Admit { member: *member, nickname: None };
     let mut acts = vec![Act::Found { name: "test".to_owned(), created: NOW }];
     acts.extend(members.iter().map(admit));
-    let request = PostRequest { author: space, acts, approvals: Vec::new(), key: None, is_offline: true };
-    drop(replica.handle(NOW, Event::Post { ticket: 0, request }));
+    for number in 1..=9 {
+        replica.add_new_identity(Arc::new(Keypair::from_seed([number; 32])));
+    }
+    let mut post = |author: Did, acts: Vec<Act>| {
+        let request = PostRequest { author, acts, approvals: Vec::new(), key: None, is_offline: true };
+        drop(replica.handle(NOW, Event::Post { ticket: 0, request }));
+    };
+    post(space, acts);
+    for (author, act) in said {
+        post(author.unwrap_or(space), vec![act.clone()]);
+    }
     let web = Web::read(replica.books(), members, NOW, &oracle);
     assert!(members.iter().all(|member| web.has(member)), "the space is founded");
+    assert_eq!(web.graph.edges().count(), said.len(), "what was said stands in the books");
     lock(&oracle.webs).insert(space, Arc::new(web));
     oracle
 }
