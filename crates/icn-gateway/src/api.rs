@@ -236,7 +236,7 @@ pub struct JobRequest {
     pub region: Option<Region>,
     /// Wall-clock limit in seconds; 600 when absent.
     pub timeout_seconds: Option<u64>,
-    /// Fuel limit; 10^12 when absent.
+    /// Fuel limit; 10^12 when absent, or as much as an executor is expected to give this node, if that is less.
     pub max_fuel: Option<u64>,
     /// Memory limit in bytes; 512 MiB when absent.
     pub memory_bytes_max: Option<u64>,

@@ -19,7 +19,8 @@
 //! | `GET /v1/receipts/{cid}`, `…/bundle` | the receipt as JSON; the bytes that verify anywhere |
 //! | `POST /v1/receipts/verify`, `…/replay` | [`api::Verdict`], [`api::Replay`] of the bytes sent |
 //! | `GET`, `POST /v1/identities` | a page of [`api::books::OwnIdentity`]; makes one |
-//! | `GET`, `POST /v1/spaces`, `POST /v1/join`, `POST /v1/follow` | a page of [`api::books::Space`]; founds one; takes up an invitation; reads one without being a member |
+//! | `GET`, `POST /v1/spaces`, `POST /v1/join` | a page of [`api::books::Space`]; founds one; takes up an invitation |
+//! | `POST /v1/follow`, `POST /v1/unfollow` | reads a space without being a member: [`api::books::Space`]; stops that: [`api::books::Unfollowed`] |
 //! | `GET /v1/spaces/{space}`, `…/members`, `…/witnesses` | [`api::books::Space`], its [`api::books::Member`]s and [`api::books::WitnessSet`] |
 //! | `POST …/invitations`, `…/rules`, `…/grants` | [`api::books::Invited`]; writes an [`api::books::Rule`]; [`api::books::Granted`] |
 //! | `GET …/balances`, `…/history`, `…/limits`, `…/explain` | [`api::books::Balance`], [`api::books::Movement`], [`api::books::Explanation`] |

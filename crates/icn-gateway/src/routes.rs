@@ -192,6 +192,7 @@ fn audits() -> Router<Shared> {
     Router::new()
         .route("/join", post(spaces::join))
         .route("/follow", post(spaces::follow))
+        .route("/unfollow", post(spaces::unfollow))
         .route("/spaces/{space}/verify", get(ledger::verify))
         .route("/spaces/{space}/export", get(ledger::export))
         .route("/spaces/{space}/health", get(overview::health))

@@ -80,6 +80,9 @@ async fn each_route_asks_for_what_it_says() {
     check("GET", "/v1/identities", json!(null), &format!("identities - {usual}")).await;
     check("GET", "/v1/spaces?limit=5", json!(null), "spaces - [null,null,null,false,0,5]").await;
     check("GET", "/v1/spaces/Care%20%2F%20Co", json!(null), "space Care / Co null").await;
+    check("POST", "/v1/unfollow", json!({ "space": "x" }), "unfollow_space x false").await;
+    let whole = json!({ "space": "x", "delete": true });
+    check("POST", "/v1/unfollow", whole, "unfollow_space x true").await;
     check("GET", "/v1/spaces/x/events", json!(null), "follow x null").await;
     for plain in ["witnesses", "verify"] {
         check("GET", &format!("/v1/spaces/x/{plain}"), json!(null), &format!("{plain} x null")).await;

@@ -84,6 +84,8 @@ pub struct Submission {
     pub params: MeshJobParams,
     /// Whether this node's own executor stays out of it.
     pub remote: bool,
+    /// What people should know of how it was made; it stands in the job's history.
+    pub note: Option<String>,
 }
 
 /// Why a job cannot be submitted.
@@ -341,7 +343,7 @@ impl Originator {
         if open >= self.config.open_max {
             return Err(SubmitError::Full(open));
         }
-        let Submission { params, remote } = submission;
+        let Submission { params, remote, note } = submission;
         let placement = placement_of(&params).map_err(SubmitError::Placement)?;
         let params = Params::new(params)?;
         let id = icn_protocol::announcement_id(&params, &self.me);
@@ -369,6 +371,9 @@ impl Originator {
             history: Vec::new(),
         };
         record.enter(now.at, JobStatus::PendingAnnouncement, Some("submitted".into()));
+        if note.is_some() {
+            record.say(now.at, "Note", note);
+        }
         let params_block = Persist::Block { cid: params.cid(), bytes: params.bytes().to_vec() };
         self.jobs.insert(id, Job { record, params, placement, live: Live::default() });
         let effects = self.open_bidding(now, &id, Some(params_block));

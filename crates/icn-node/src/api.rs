@@ -23,6 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::content::{self, AddError};
 use crate::core::{Happening, Node, SubmitFailure, lock};
 use crate::index::{Found, Role};
+use crate::trust::fuel;
 use crate::{receipt, replay, spaces, view, work};
 
 /// The node behind the API.
@@ -188,6 +189,7 @@ impl api::Node for Face {
 
     async fn submit(&self, request: JobRequest) -> Result<Job, Problem> {
         let space = self.paying_space(&request)?;
+        let is_usual = request.max_fuel.is_none();
         let (mut params, remote) = params_of(request)?;
         params.space = space;
         for cid in
@@ -199,7 +201,8 @@ impl api::Node for Face {
                 return Err(Problem::invalid("not-a-file", detail));
             }
         }
-        let id = self.0.submit(Submission { params, remote }).await.map_err(submit_problem)?;
+        let note = if is_usual { self.limit_fuel(&mut params, remote) } else { None };
+        let id = self.0.submit(Submission { params, remote, note }).await.map_err(submit_problem)?;
         self.job(&id.to_string()).await
     }
 
@@ -428,6 +431,20 @@ async fn next_chunk(
 }
 
 impl Face {
+    /// Has a job for which nobody named an amount ask for no more fuel than it is given, and says so.
+    fn limit_fuel(&self, params: &mut MeshJobParams, remote: bool) -> Option<String> {
+        let given = fuel::usual_fuel(&self.0, params, remote);
+        let is_less = given < params.max_fuel;
+        is_less.then(|| {
+            params.max_fuel = given;
+            format!(
+                "it may use {given} of fuel: no executor that is known here gives this node more. `--max-fuel` asks for another \
+                 amount; a member who vouches for it (`icn trust add {}`) raises what it gets",
+                self.0.me
+            )
+        })
+    }
+
     /// Finds the space whose books pay for a job; none for a job that costs nothing, or that nobody here can pay for.
     fn paying_space(&self, request: &JobRequest) -> Result<Option<Did>, Problem> {
         let node = &self.0;

@@ -5,6 +5,7 @@ pub(crate) mod disk;
 mod hearing;
 mod identities;
 pub(crate) mod jobs;
+pub(crate) mod leaving;
 mod metrics;
 mod stream;
 mod task;
@@ -50,8 +51,9 @@ pub(crate) struct Spaces {
     pub(crate) tables: SpaceTables,
     pub(crate) identities: Identities,
     pub(crate) metrics: Metrics,
+    /// Held by whoever opens a space or gives one up, so that what is open and what is on the disk agree.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     open: RwLock<BTreeMap<Did, Arc<Space>>>,
-    tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
 /// One space, open.
@@ -67,6 +69,8 @@ pub(crate) struct Space {
     /// Live messages that are being checked, in the order in which they came. The network bounds them.
     heard: mpsc::UnboundedSender<hearing::Checking>,
     stop: CancellationToken,
+    /// Its loops.
+    tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     tickets: AtomicU64,
     sessions: AtomicU64,
     /// How many entries the checkpoint on the disk stands for, as far as this process knows.
@@ -78,7 +82,7 @@ pub(crate) struct Space {
 
 impl Spaces {
     pub(crate) fn new(tables: SpaceTables, identities: Identities, metrics: Metrics) -> Self {
-        Self { tables, identities, metrics, open: RwLock::default(), tasks: Mutex::default() }
+        Self { tables, identities, metrics, changing: tokio::sync::Mutex::default(), open: RwLock::default() }
     }
 
     /// Finds an open space by its log.
@@ -101,11 +105,8 @@ impl Spaces {
         for space in self.all() {
             space.stop.cancel();
         }
-        let tasks = std::mem::take(&mut *lock(&self.tasks));
-        for task in tasks {
-            drop(task.await);
-        }
         for space in self.all() {
+            space.end().await;
             space.keep_checkpoint(&self.tables, db, CHECKPOINT_AT_END);
         }
     }
@@ -162,6 +163,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
         checks,
         heard,
         stop: CancellationToken::new(),
+        tasks: Mutex::default(),
         tickets: AtomicU64::new(1),
         sessions: AtomicU64::new(1),
         covered: AtomicUsize::new(0),
@@ -173,7 +175,7 @@ pub(crate) async fn open(node: &Arc<Node>, record: SpaceRecord) -> anyhow::Resul
     let task = task::Task::new(Arc::clone(node), Arc::clone(&space), receiver);
     let checking = tokio::spawn(checking::run(Arc::clone(node), Arc::clone(&space), batches));
     let hearing = tokio::spawn(hearing::run(Arc::clone(&space), messages));
-    lock(&node.spaces.tasks).extend([tokio::spawn(task.run()), checking, hearing]);
+    lock(&space.tasks).extend([tokio::spawn(task.run()), checking, hearing]);
     node.net.subscribe(&space.topic).await?;
     for peer in node.net.peers().await {
         if let Some(did) = peer.did.filter(|_| peer.topics.contains(&space.topic)) {
@@ -234,7 +236,7 @@ impl Space {
 
     /// Brings something to the replica; waits while it has too much to do.
     pub(crate) async fn happen(&self, event: Event) {
-        // Closed only when the node ends, and then nobody waits for what follows.
+        // Closed only when the space is, and then nobody waits for what follows.
         let _ = self.inbox.send(event).await;
     }
 
@@ -252,8 +254,29 @@ impl Space {
         let (answer, answered) = oneshot::channel();
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         lock(&self.answers).insert(ticket, answer);
-        self.happen(event(ticket)).await;
+        if self.inbox.send(event(ticket)).await.is_err() {
+            return Err(Refusal::Closed);
+        }
         answered.await.unwrap_or(Err(Refusal::Closed))
+    }
+
+    /// Waits until the space is given up or the node ends.
+    pub(crate) async fn closed(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Stops the loops, waits for what they have begun, and lets everybody go who waits for an answer.
+    async fn end(&self) {
+        self.stop.cancel();
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
+        for task in tasks {
+            // A panic there was reported when it happened.
+            drop(task.await);
+        }
+        lock(&self.answers).clear();
+        lock(&self.outboxes).clear();
+        let verdicts = std::mem::take(&mut *lock(&self.verdicts));
+        verdicts.into_values().for_each(|verdict| verdict.send(icn_net::Verdict::Ignore));
     }
 
     fn next_session(&self) -> SessionId {

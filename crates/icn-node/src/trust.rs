@@ -3,10 +3,13 @@
 //! Trust is read from where this node stands: its own members, and the stewards of the space, who are its seeds. What the
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
+pub(crate) mod fuel;
 pub(crate) mod kept;
 mod peers;
 mod record;
 mod selftest;
+#[cfg(test)]
+mod tests;
 mod web;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,8 +211,16 @@ impl Oracle {
     }
 
     /// Tells whether what somebody says on a topic of jobs is heard, whoever passed it on (GOS-10, GOS-17).
+    ///
+    /// It is asked for every message: where strangers publish, so does whoever is not banned, and no more is looked at.
     pub(crate) fn may_publish(&self, now: Timestamp, did: &Did, topic: &str) -> bool {
-        self.verdict(now, did).constraints.may_publish(topic, self.policy.public_topics.contains(topic))
+        if lock(&self.standing).is_banned(did, now) {
+            return false;
+        }
+        // No class may do less than the one below it, which the start has checked, and quarantine makes nobody less than isolated.
+        let public = &self.policy.public_topics;
+        self.policy.isolated.topics.allow(topic, public)
+            || self.verdict(now, did).constraints.may_publish(topic, public.contains(topic))
     }
 
     /// Returns how far the members of a space trust somebody with its books, in parts per million; 0 without the right to

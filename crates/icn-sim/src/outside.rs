@@ -143,7 +143,7 @@ impl World {
         let submitted = node
             .machines
             .as_mut()
-            .map(|machines| machines.originator.submit(now, Submission { params, remote }));
+            .map(|machines| machines.originator.submit(now, Submission { params, remote, note: None }));
         if let Some(Ok((_, effects))) = submitted {
             self.take(owner, effects);
         }

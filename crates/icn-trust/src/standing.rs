@@ -206,6 +206,12 @@ impl Standing {
         self.offenders.get(did).map_or(Action::None, |offender| offender.action(now, &self.settings))
     }
 
+    /// Tells whether nothing of a member is heard at a moment. A look-up: it is asked for every message.
+    #[must_use]
+    pub fn is_banned(&self, did: &Did, now: Timestamp) -> bool {
+        self.offenders.get(did).is_some_and(|offender| offender.ban(now).is_some())
+    }
+
     /// Forgives a member everything: points, ban and equivocations. Tells whether there was anything to forgive.
     pub fn lift(&mut self, did: &Did) -> bool {
         self.offenders.remove(did).is_some()
@@ -283,6 +289,8 @@ mod tests {
         let until = at(12 * 3_600);
         assert_eq!(standing.action(&did(1), at(12 * 3_600 - 1)), Action::Ban { until });
         assert_eq!(standing.action(&did(1), until), Action::None);
+        assert!(standing.is_banned(&did(1), START) && !standing.is_banned(&did(1), until));
+        assert!(!standing.is_banned(&did(2), START), "nobody knows it");
         assert!(standing.lift(&did(1)));
         assert_eq!(standing.action(&did(1), START), Action::None);
         assert!(!standing.lift(&did(1)));

@@ -40,7 +40,7 @@ pub(crate) use self::scope::{PageArgs, ScopeArgs};
 pub(crate) use self::simulate::{EconomyArgs, SimulateArgs, SimulateCommand};
 pub(crate) use self::space::{
     SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceFollowArgs, SpaceInviteArgs,
-    SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
+    SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceUnfollowArgs, SpaceWitnessesArgs, YesNo,
 };
 pub(crate) use self::tools::{CompletionsArgs, ConfigReferenceArgs, ConsoleArgs, DemoArgs, ManArgs};
 pub(crate) use self::treasury::{

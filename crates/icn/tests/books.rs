@@ -43,6 +43,8 @@ fn what_people_see() {
         ("space_show", "space show"),
         ("space_join", "space join icn-invite:3mJr7A --nickname bob"),
         ("space_follow", "space follow did:icn:HhjJo3FpRKQuRbMZ4ajn2hf3nqskjXy2oLYWQn4wmBMV"),
+        ("space_unfollow", "space unfollow Bakery"),
+        ("space_unfollow_delete", "space unfollow Bakery --delete"),
         ("space_invite", "space invite --expires 2d"),
         ("space_members", "space members"),
         ("space_witnesses", "space witnesses"),

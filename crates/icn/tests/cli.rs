@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// Every command that can be typed.
-const COMMANDS: [&str; 121] = [
+const COMMANDS: [&str; 122] = [
     "",
     "init",
     "node",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 121] = [
     "space create",
     "space join",
     "space follow",
+    "space unfollow",
     "space list",
     "space show",
     "space invite",

@@ -45,7 +45,7 @@ pub use self::rule::{
 };
 pub use self::space::{
     Currency, FollowRequest, Invited, JoinRequest, Member, NewCurrency, NewIdentity, NewInvitation, NewSpace,
-    OwnIdentity, OwnMember, Party, Space, SpaceState, WitnessSet,
+    OwnIdentity, OwnMember, Party, Space, SpaceState, UnfollowRequest, Unfollowed, WitnessSet,
 };
 pub use self::standing::{DemurrageRule, Every, Share, SplitRequest, Standing, StandingRequest, Transfer};
 pub use self::statement::{StatementFormat, StatementRequest};
@@ -79,6 +79,9 @@ pub trait Books: Send + Sync + 'static {
     /// Opens a space for reading whose members trust this node enough; fetches the books. Fails with 503 `not-read-yet` as long as
     /// nobody shows them, and goes on.
     async fn follow_space(&self, request: FollowRequest) -> Result<Space, Problem>;
+    /// Stops reading a space, and deletes the books if that is wanted. Fails with 409 `is-member` where a member of it is on this
+    /// node, and with 404 `not-followed`.
+    async fn unfollow_space(&self, request: UnfollowRequest) -> Result<Unfollowed, Problem>;
     /// Shows one space.
     async fn space(&self, space: &str) -> Result<Space, Problem>;
     /// Makes an invitation. Stewards only.

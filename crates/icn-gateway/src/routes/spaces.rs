@@ -10,7 +10,7 @@ use super::listing::{Asked, ListQuery, listing};
 use super::{Created, Shared, SpacePath, created, json, space_of};
 use crate::api::books::{
     FollowRequest, GrantRequest, Granted, Invited, JoinRequest, Member, NewIdentity, NewInvitation, NewSpace,
-    OwnIdentity, RuleRequest, Space, WitnessSet, Written,
+    OwnIdentity, RuleRequest, Space, UnfollowRequest, Unfollowed, WitnessSet, Written,
 };
 use crate::problem::Answer;
 
@@ -44,6 +44,13 @@ pub(super) async fn join(State(shared): State<Shared>, request: Body<JoinRequest
 
 pub(super) async fn follow(State(shared): State<Shared>, request: Body<FollowRequest>) -> Created<Space> {
     created(shared.books()?.follow_space(request?.0).await?)
+}
+
+pub(super) async fn unfollow(
+    State(shared): State<Shared>,
+    request: Body<UnfollowRequest>,
+) -> Answer<Json<Unfollowed>> {
+    json(shared.books()?.unfollow_space(request?.0).await?)
 }
 
 pub(super) async fn show(State(shared): State<Shared>, space: SpacePath) -> Answer<Json<Space>> {

@@ -41,6 +41,9 @@ impl Books for FakeBooks {
     async fn follow_space(&self, request: FollowRequest) -> Got<Space> {
         Err(called("follow_space", "-", json!(request)))
     }
+    async fn unfollow_space(&self, request: UnfollowRequest) -> Got<Unfollowed> {
+        Err(called("unfollow_space", &request.space, json!(request.delete)))
+    }
     async fn space(&self, space: &str) -> Got<Space> {
         Err(called("space", space, json!(null)))
     }

@@ -80,9 +80,10 @@ impl Executor {
         let no = |detail: String| Err(Ineligible { code: RefusalCode::Policy, detail });
         if params.max_fuel > allowed.fuel_max {
             return no(format!(
-                "the job may use {} of fuel, this node gives its originator {}: ask for less with `--max-fuel`, or have \
-                 a member vouch for the originator",
-                params.max_fuel, allowed.fuel_max
+                "the job may use {} of fuel, this node gives its originator {given}: submit it with `--max-fuel {given}` or \
+                 less, or have a member vouch for the originator (`icn trust add`)",
+                params.max_fuel,
+                given = allowed.fuel_max
             ));
         }
         if allowed.jobs_max < u32::MAX && self.taken_by(originator) >= allowed.jobs_max as usize {

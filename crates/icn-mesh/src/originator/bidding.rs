@@ -1,8 +1,10 @@
 //! Announcing a job and collecting bids until one can be chosen.
 
 use icn_protocol::topics::Topic;
-use icn_protocol::{JobAnnouncement, JobBid, JobStatus, NodeCapability, RefusalCode, Response};
-use icn_types::{Cid, Did, NodeCapacity, StandardJobStatus};
+use icn_protocol::{
+    JobAnnouncement, JobBid, JobStatus, MeshJobParams, NodeCapability, RefusalCode, Response, capacity,
+};
+use icn_types::{Cid, Did, NodeCapacity, ResourceType, StandardJobStatus};
 
 use super::payment::may_be_paid;
 use super::{Job, Originator, ack};
@@ -194,6 +196,30 @@ impl Originator {
             timer: Timer::BiddingCloses { job: *id, round: job.record.round },
             after: window,
         }]
+    }
+
+    /// Lists the known executors that neither the job nor this node rules out, each with the most fuel of one job that it
+    /// allows by its own word. What they ask for it, and what they give this node, is for them to say.
+    #[must_use]
+    pub fn askable(&self, now: Now, params: &MeshJobParams, remote: bool) -> Vec<(Did, u64)> {
+        let frugal = MeshJobParams { max_fuel: 1, ..params.clone() };
+        let fuel_max = ResourceType::Other(capacity::FUEL_MAX.to_owned());
+        let known = self.directory.fresh(now.at).filter(|(did, _)| !(remote && **did == self.me));
+        known
+            .filter(|(did, known)| {
+                let candidate = Candidate {
+                    did,
+                    region: known.region.as_ref(),
+                    capacity: &known.capacity,
+                    price: None,
+                    reputation: self.reputation(did),
+                    gate: self.gate(did),
+                };
+                placement::eligible(&frugal, &candidate)
+                    .map_or_else(|rule| rule.code == RefusalCode::Price, |()| true)
+            })
+            .map(|(did, known)| (*did, known.capacity.0.get(&fuel_max).copied().unwrap_or(u64::MAX)))
+            .collect()
     }
 
     /// Tells whether no known executor is left that could still bid. Never so while somebody bids who is not known: then

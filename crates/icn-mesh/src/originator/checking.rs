@@ -4,7 +4,7 @@ use icn_protocol::TEXT_BYTES_MAX;
 use icn_types::{Cid, JobOutcome};
 
 use super::Originator;
-use super::assignment::rating;
+use super::assignment::{close_assignment, rating};
 use crate::clock::Now;
 use crate::effect::{Effect, Persist};
 use crate::record::cut;
@@ -29,6 +29,8 @@ impl Originator {
             let track = self.tracks.entry(executor).or_default();
             track.kept = track.kept.saturating_sub(1);
             track.broken += 1;
+            // A new start counts the bids of the records that are on the disk.
+            close_assignment(&mut job.record, "broken");
         }
         job.record.say(now.at, "Note", Some(text));
         let mut effects = vec![Effect::Note(vec![Persist::Job(Box::new(job.record.clone()))])];

@@ -19,7 +19,7 @@ fn submitted(originator: &mut Originator) -> Cid {
         max_price: Some(hours(5)),
         ..policy()
     };
-    let submission = Submission { params: params(Some(policy)), remote: false };
+    let submission = Submission { params: params(Some(policy)), remote: false, note: None };
     originator.submit(at(0), submission).unwrap().0
 }
 
@@ -97,7 +97,7 @@ fn a_job_that_is_known_is_not_submitted_twice() {
     };
     let job = submitted(&mut originator);
     let before = originator.job(&job).cloned();
-    let again = Submission { params: params(Some(policy)), remote: false };
+    let again = Submission { params: params(Some(policy)), remote: false, note: None };
     assert_eq!(originator.submit(at(9), again).unwrap(), (job, Vec::new()));
     assert_eq!(originator.job(&job).cloned(), before);
 }
@@ -106,7 +106,7 @@ fn a_job_that_is_known_is_not_submitted_twice() {
 fn submissions_have_bounds_and_rules() {
     let config = OriginatorConfig { open_max: 0, ..OriginatorConfig::default() };
     let mut full = Originator::new(key(1), config);
-    let submission = |params| Submission { params, remote: false };
+    let submission = |params| Submission { params, remote: false, note: None };
     assert!(matches!(full.submit(at(0), submission(params(None))), Err(SubmitError::Full(0))));
     let mut invalid = params(None);
     invalid.max_fuel = 0;
@@ -284,6 +284,7 @@ fn bidding_waits_for_those_who_are_known_and_closes_when_they_have_answered() {
         let submission = Submission {
             params: params(Some(icn_protocol::ExecutionPolicy { max_price: Some(hours(5)), ..policy() })),
             remote: false,
+            note: None,
         };
         let job = originator.submit(at(0), submission).unwrap().0;
         let decline = JobDecline {
@@ -596,6 +597,39 @@ fn an_executor_that_keeps_holds_is_passed_over() {
 }
 
 #[test]
+fn those_may_be_asked_whom_the_job_and_this_node_do_not_rule_out() {
+    let mut originator = originator();
+    let fuel = [(icn_protocol::capacity::FUEL_MAX, 700)];
+    for (number, amounts) in [(1, &[][..]), (2, &fuel), (3, &[])] {
+        let capability = Box::new(capability(key(number).did(), at(0).at, amounts));
+        drop(originator.handle(at(0), OriginatorEvent::Capability(capability)));
+    }
+    let asked = |originator: &Originator, policy: icn_protocol::ExecutionPolicy, remote| {
+        let params = params(Some(policy));
+        let mut all = originator.askable(at(0), &params, remote);
+        all.sort_unstable();
+        all
+    };
+    let sorted = |mut all: Vec<(Did, u64)>| {
+        all.sort_unstable();
+        all
+    };
+    let [me, small, other] = [1, 2, 3].map(|number| key(number).did());
+    assert_eq!(originator.me, me);
+    // A job that could use more than somebody allows is no reason not to ask it: how much it may use is the question.
+    let all = [(me, u64::MAX), (small, 700), (other, u64::MAX)];
+    assert_eq!(asked(&originator, policy(), false), sorted(all.to_vec()));
+    assert_eq!(asked(&originator, policy(), true), sorted(all[1..].to_vec()));
+    let named = icn_protocol::ExecutionPolicy { allowed_executors: vec![small], ..policy() };
+    assert_eq!(asked(&originator, named.clone(), false), [(small, 700)]);
+    // Where trust counts, this node chooses nobody whom it trusts too little, unless the job names it.
+    let regards = crate::Regards { trust_min_ppm: Some(300_000), ..crate::Regards::default() };
+    originator.set_regards(Arc::new(regards));
+    assert_eq!(asked(&originator, policy(), false), [(me, u64::MAX)]);
+    assert_eq!(asked(&originator, named, false), [(small, 700)]);
+}
+
+#[test]
 fn a_job_that_was_run_again_speaks_for_or_against_its_executor() {
     let finished = || {
         let (mut originator, job) = running();
@@ -626,7 +660,12 @@ fn a_job_that_was_run_again_speaks_for_or_against_its_executor() {
         let record = originator.job(&job).unwrap();
         assert_eq!(record.status, StandardJobStatus::CompletedSuccessfully, "the job has ended all the same");
         assert!(record.history.last().unwrap().detail.as_ref().unwrap().contains(words));
-        assert_eq!(originator.tracks[&key(2).did()].broken, u64::from(is_lie));
+        let track = originator.tracks[&key(2).did()];
+        assert_eq!(track.broken, u64::from(is_lie));
+        // Found out is found out, after a new start too.
+        let mut again = self::originator();
+        drop(again.restore(at(15), record.clone()));
+        assert_eq!(again.tracks[&key(2).did()], track);
     }
     // A job that is not finished, or not known, cannot have been run again.
     let (mut originator, job) = running();

@@ -40,8 +40,8 @@ use icn_gateway::api::books::{
     Fork, GrantRequest, Granted, HoldRequest, Invited, JoinRequest, LedgerHealth, LedgerVerdict, Listing,
     Member, Misbehaviour, Movement, NewIdentity, NewInvitation, NewSpace, Order, OrderTurn, OwnIdentity,
     PayRequest, PrepareRequest, Proposal, ProposalRequest, ProposalTurn, Quarantined, RuleRequest, Seal,
-    Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer, TurnRequest, WitnessSet,
-    Written,
+    Space, SplitRequest, Standing, StandingRequest, StatementRequest, Transfer, TurnRequest, UnfollowRequest,
+    Unfollowed, WitnessSet, Written,
 };
 use icn_gateway::api::{ByteStream, Problem};
 use icn_types::Page;
@@ -75,6 +75,10 @@ impl Books for BooksFace {
 
     async fn follow_space(&self, request: FollowRequest) -> Result<Space, Problem> {
         self.follow_books(request).await
+    }
+
+    async fn unfollow_space(&self, request: UnfollowRequest) -> Result<Unfollowed, Problem> {
+        self.unfollow_books(request).await
     }
 
     async fn space(&self, space: &str) -> Result<Space, Problem> {

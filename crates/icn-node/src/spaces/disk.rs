@@ -36,6 +36,13 @@ pub(crate) struct OffenceRecord {
     pub(crate) offence: Offence,
 }
 
+impl OffenceRecord {
+    /// The number under which it stands: when it was, and by whom.
+    pub(super) fn place(&self) -> Vec<u8> {
+        [&self.offence.at.as_millis().to_be_bytes(), self.offender.public_key().as_slice()].concat()
+    }
+}
+
 /// The tables of all spaces.
 #[derive(Clone)]
 pub(crate) struct SpaceTables {
@@ -79,6 +86,21 @@ impl SpaceTables {
         }
     }
 
+    /// Returns how many entries of a space are on the disk.
+    pub(crate) fn entries_len(&self, root: Did) -> Result<u32, StoreError> {
+        // They are numbered from 0 on without a gap.
+        let (mut low, mut high) = (0, u32::MAX);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.entries.contains((root, middle))? {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
     /// Puts what a replica wants written into one batch.
     pub(crate) fn batch_of(&self, root: Did, writes: &[Write]) -> Result<Batch, StoreError> {
         let mut batch = Batch::new();
@@ -103,9 +125,7 @@ impl SpaceTables {
                 }
                 Write::Offence { offender, offence } => {
                     let record = OffenceRecord { offender: *offender, offence: offence.as_ref().clone() };
-                    let place =
-                        [&offence.at.as_millis().to_be_bytes(), offender.public_key().as_slice()].concat();
-                    batch.put(&self.offences, (root, place), &record)?;
+                    batch.put(&self.offences, (root, record.place()), &record)?;
                 }
             }
         }

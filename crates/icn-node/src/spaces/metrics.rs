@@ -76,6 +76,8 @@ impl Metrics {
         self.sum.set(sum);
         self.forks.set(forks);
         self.claims.set(claims);
+        // Books that were given up count no more.
+        self.invalid.clear();
         for (reason, many) in invalid {
             self.invalid.get_or_create(&ReasonLabels { reason }).set(many);
         }

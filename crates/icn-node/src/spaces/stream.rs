@@ -56,11 +56,14 @@ async fn serve(space: Arc<Space>, stream: SyncStream, node: Did, is_ours: bool) 
     pump(space, stream, session, outbox).await;
 }
 
-/// Moves frames both ways until either side ends.
+/// Moves frames both ways until either side ends, or the space is given up.
 async fn pump(space: Arc<Space>, stream: SyncStream, session: SessionId, outbox: mpsc::Receiver<Vec<u8>>) {
     let (sender, receiver) = stream.split();
     let sending = tokio::spawn(send(Arc::clone(&space), session, sender, outbox));
-    receive(&space, receiver, session).await;
+    tokio::select! {
+        () = receive(&space, receiver, session) => {}
+        () = space.closed() => {}
+    }
     space.detach(session);
     space.happen(Event::SessionClosed { session }).await;
     // Ends by itself once the outbox is gone.

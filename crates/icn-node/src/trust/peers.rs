@@ -39,13 +39,13 @@ pub(super) struct Told {
     words: BTreeMap<PeerId, Word>,
     /// Of everybody in the node's spaces.
     members: BTreeMap<PeerId, Standing>,
-    /// Of nodes on which members live.
-    nodes: BTreeSet<PeerId>,
+    /// Of nodes on which members live, and by whose word.
+    nodes: BTreeMap<PeerId, Did>,
 }
 
 impl Told {
     fn knows(&self, peer: &PeerId) -> bool {
-        self.members.contains_key(peer) || self.nodes.contains(peer)
+        self.members.contains_key(peer) || self.nodes.contains_key(peer)
     }
 }
 
@@ -122,10 +122,15 @@ fn stand(node: &Arc<Node>, told: &mut Told, has_changed: bool) {
         told.members = members;
     }
     told.nodes = nodes;
-    let of_nodes = told.nodes.iter().filter(|peer| !told.members.contains_key(peer));
-    let known = Standing { is_known: true, ..Standing::default() };
+    let of_nodes = told.nodes.iter().filter(|(peer, _)| !told.members.contains_key(peer));
+    // Nodes of a member have places together, and with the branch that it hangs behind.
+    let group_of = |member: &Did| {
+        let standing = told.members.get(&icn_identity::peer_id(member));
+        standing.and_then(|standing| standing.group).or(Some(ShareId::from(*member)))
+    };
+    let known = |member| Standing { is_known: true, group: group_of(member), ..Standing::default() };
     let mut all: Vec<(PeerId, Standing)> = told.members.iter().map(|(peer, it)| (*peer, *it)).collect();
-    all.extend(of_nodes.map(|peer| (*peer, known)));
+    all.extend(of_nodes.map(|(peer, member)| (*peer, known(member))));
     all.sort_unstable_by_key(|(_, standing)| std::cmp::Reverse(standing.trust_ppm));
     node.net.set_standings(all);
 }
@@ -146,17 +151,18 @@ fn members(node: &Node) -> BTreeMap<PeerId, Standing> {
 }
 
 /// Lists the nodes on which members live whose keys are others: they showed it when books were reconciled. One member speaks
-/// for so many, so that it cannot make a crowd known.
-fn serving(node: &Node) -> BTreeSet<PeerId> {
-    let mut nodes = BTreeSet::new();
+/// for so many, so that it cannot make a crowd known. Members of a space that nobody here belongs to speak for no one: whoever
+/// founded it made them.
+fn serving(node: &Node) -> BTreeMap<PeerId, Did> {
+    let mut nodes = BTreeMap::new();
     for space in node.spaces.all() {
-        let Some(web) = node.trust.web(&space.root) else { continue };
+        let Some(web) = node.trust.web(&space.root).filter(|web| web.is_own) else { continue };
         let mut per_member: BTreeMap<Did, usize> = BTreeMap::new();
         for (peer, member) in space.replica().serving() {
             let count = per_member.entry(member).or_default();
             if web.has(&member) && *count < NODES_PER_MEMBER {
                 *count += 1;
-                nodes.insert(icn_identity::peer_id(&peer));
+                nodes.insert(icn_identity::peer_id(&peer), member);
             }
         }
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use icn_ledger::Books;
-use icn_trust::{Edge, GROUPS_PER_INTRODUCER, Group, Paths, Snapshot, Subtrees, TrustGraph, shares};
+use icn_trust::{
+    Edge, GROUPS_PER_INTRODUCER, Group, PathSettings, Paths, Snapshot, Subtrees, TrustGraph, shares,
+};
 use icn_types::{Did, Timestamp, TrustContext};
 
 use super::Oracle;
@@ -119,6 +121,18 @@ impl Web {
             return icn_types::SCORE_MAX_PPM;
         }
         self.readings.get(&context).map_or(0, |reading| reading.paths.score(&reading.snapshot, did))
+    }
+
+    /// Returns the trust in somebody in general as a node reads it on which another member lives: from that member and the
+    /// stewards, in parts per million.
+    pub(super) fn score_on(&self, settings: &PathSettings, member: Option<&Did>, did: &Did) -> u32 {
+        let sources: BTreeSet<Did> = self.stewards.iter().chain(member).copied().collect();
+        if sources.contains(did) {
+            return icn_types::SCORE_MAX_PPM;
+        }
+        self.readings.get(&TrustContext::General).map_or(0, |reading| {
+            Paths::new(&reading.snapshot, &sources, settings).score(&reading.snapshot, did)
+        })
     }
 
     /// Returns the share of one flow of trust in money from the stewards that reaches a member, in parts per million. All

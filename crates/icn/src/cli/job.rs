@@ -134,7 +134,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "D", value_parser = values::seconds)]
     pub(crate) timeout: Option<u64>,
 
-    /// Stop when this much fuel is used [default: 1000000000000]
+    /// Stop when this much fuel is used [default: 1000000000000, or what executors give this node if that is less]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_fuel: Option<u64>,
 

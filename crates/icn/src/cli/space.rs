@@ -21,6 +21,7 @@ pub(crate) enum SpaceCommand {
     Create(SpaceCreateArgs),
     Join(SpaceJoinArgs),
     Follow(SpaceFollowArgs),
+    Unfollow(SpaceUnfollowArgs),
     /// List the spaces whose books this node keeps
     #[command(after_long_help = "Examples:\n  icn space list\n  icn space list --json | jq -r '.items[].id'")]
     List(PageArgs),
@@ -115,6 +116,25 @@ pub(crate) struct SpaceFollowArgs {
     /// The address of a node that keeps its books; may be given several times
     #[arg(long, value_name = "MULTIADDR", value_parser = values::peer)]
     pub(crate) peer: Vec<String>,
+}
+
+/// Stop reading the books of a space that nobody here is a member of
+///
+/// Nothing more is fetched, also after a restart. The books that came so far stay on this disk, so that following again goes on from
+/// them, unless `--delete` says otherwise.
+#[derive(Debug, Clone, Args)]
+#[command(after_long_help = "\
+Examples:
+  icn space unfollow Bakery
+  icn space unfollow did:icn:4vJ9… --delete")]
+pub(crate) struct SpaceUnfollowArgs {
+    /// Its name, its DID or a beginning of it; a copy that was kept is named by its whole DID
+    #[arg(value_name = "SPACE")]
+    pub(crate) followed: String,
+
+    /// Delete the copy of its books; to have them again, the members must still trust this node
+    #[arg(long)]
+    pub(crate) delete: bool,
 }
 
 /// Make an invitation and print it

@@ -2,7 +2,7 @@
 
 use icn_gateway::api::books::{
     EntryView, FollowRequest, Invited, JoinRequest, LedgerVerdict, NewIdentity, NewInvitation, NewSpace,
-    Order, OwnIdentity, RuleRequest, Space, WitnessSet, Written,
+    Order, OwnIdentity, RuleRequest, Space, UnfollowRequest, Unfollowed, WitnessSet, Written,
 };
 use icn_types::Page;
 use reqwest::Method;
@@ -38,6 +38,10 @@ impl Client {
 
     pub(crate) async fn follow_space(&self, request: &FollowRequest) -> Result<Space, CliError> {
         self.post("/v1/follow", request).await
+    }
+
+    pub(crate) async fn unfollow_space(&self, request: &UnfollowRequest) -> Result<Unfollowed, CliError> {
+        self.post("/v1/unfollow", request).await
     }
 
     pub(crate) async fn space(&self, space: &str) -> Result<Space, CliError> {

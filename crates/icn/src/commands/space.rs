@@ -2,7 +2,7 @@
 
 use icn_gateway::api::books::{
     CreditRules, Currency, FollowRequest, JoinRequest, Member, NewCurrency, NewInvitation, NewSpace, Rule,
-    RuleRequest, Space, SpaceRules, SpaceState, WitnessSet, Written,
+    RuleRequest, Space, SpaceRules, SpaceState, UnfollowRequest, WitnessSet, Written,
 };
 use icn_types::Page;
 
@@ -10,7 +10,8 @@ use super::Context;
 use super::scope::{Books, print_page};
 use crate::cli::{
     PageArgs, ScopeArgs, SpaceArgs, SpaceCommand, SpaceCreateArgs, SpaceCurrencyArgs, SpaceFollowArgs,
-    SpaceInviteArgs, SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceWitnessesArgs, YesNo,
+    SpaceInviteArgs, SpaceJoinArgs, SpacePolicyArgs, SpaceTreasuryArgs, SpaceUnfollowArgs,
+    SpaceWitnessesArgs, YesNo,
 };
 use crate::error::{CliError, Exit};
 use crate::output::{Cell, Column, Stream, Style, clean, party};
@@ -22,6 +23,7 @@ pub(crate) async fn run(context: &Context<'_>, args: SpaceArgs) -> Result<Exit, 
         SpaceCommand::Create(args) => create(context, scope, args).await,
         SpaceCommand::Join(args) => join(context, scope, args).await,
         SpaceCommand::Follow(args) => follow(context, args).await,
+        SpaceCommand::Unfollow(args) => unfollow(context, args).await,
         SpaceCommand::List(page) => list(context, page).await,
         SpaceCommand::Show => show(context, scope).await,
         SpaceCommand::Invite(args) => invite(context, scope, &args).await,
@@ -72,6 +74,29 @@ async fn follow(context: &Context<'_>, args: SpaceFollowArgs) -> Result<Exit, Cl
     let request = FollowRequest { space: args.root, peers: args.peer };
     let space = context.client()?.follow_space(&request).await?;
     print(context, &space)?;
+    Ok(Exit::DONE)
+}
+
+async fn unfollow(context: &Context<'_>, args: SpaceUnfollowArgs) -> Result<Exit, CliError> {
+    let request = UnfollowRequest { space: args.followed, delete: args.delete };
+    let ended = context.client()?.unfollow_space(&request).await?;
+    if context.out.is_json() {
+        context.out.json(&ended)?;
+        return Ok(Exit::DONE);
+    }
+    let (root, entries) = (ended.space, ended.entries);
+    match &ended.name {
+        Some(name) => context.out.line(&format!("this node follows {} ({root}) no more", clean(name)))?,
+        None => context.out.line(&format!("this node keeps nothing of {root} any more"))?,
+    }
+    context.out.note(&match (ended.deleted, entries) {
+        (true, _) => format!("{entries} entries of its books were deleted here"),
+        (false, 0) => "none of its books had come".to_owned(),
+        (false, _) => format!(
+            "{entries} entries of its books stay on this disk: `icn space follow {root}` goes on from there, and \
+             `icn space unfollow {root} --delete` deletes them"
+        ),
+    });
     Ok(Exit::DONE)
 }
 

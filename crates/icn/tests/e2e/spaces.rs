@@ -1,6 +1,7 @@
 //! Spaces and their common books, as members see them: real nodes, and the command line wherever a person would use it.
 
 mod books;
+mod caught;
 mod elsewhere;
 mod flood;
 mod followed;

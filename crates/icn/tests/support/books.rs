@@ -384,6 +384,12 @@ impl Books for FakeBooks {
         Ok(Space { own: vec![], ..self.shown("Bakery", 1) })
     }
 
+    async fn unfollow_space(&self, request: UnfollowRequest) -> Result<Unfollowed, Problem> {
+        self.note("unfollow", json!(request));
+        let space = find_space(&request.space, self.known())?;
+        Ok(Unfollowed { space, name: Some("Bakery".to_owned()), entries: 7, deleted: request.delete })
+    }
+
     async fn space(&self, space: &str) -> Result<Space, Problem> {
         let id = find_space(space, self.known())?;
         let (name, number) = self.spaces.iter().zip(1..).find(|(_, number)| did(*number) == id).unwrap();

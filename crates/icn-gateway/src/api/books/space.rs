@@ -90,6 +90,30 @@ pub struct FollowRequest {
     pub peers: Vec<String>,
 }
 
+/// A space to follow no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnfollowRequest {
+    /// Which: its name, its root DID or a beginning of it. A copy of the books that was kept is named by its whole DID.
+    pub space: String,
+    /// Whether the copy of its books on this node is deleted.
+    #[serde(default)]
+    pub delete: bool,
+}
+
+/// A space that is followed no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfollowed {
+    /// Its root DID.
+    pub space: Did,
+    /// What it was called here; nothing for a copy that was kept.
+    pub name: Option<String>,
+    /// How many entries the copy of its books has, or had.
+    pub entries: u64,
+    /// Whether the copy was deleted. Otherwise following again goes on from it.
+    pub deleted: bool,
+}
+
 /// An invitation to make.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

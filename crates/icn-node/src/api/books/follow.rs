@@ -22,7 +22,10 @@ impl BooksFace {
         let space = self.find(space)?;
         let changes = space.changes.subscribe();
         let batches = stream::unfold((space, changes), |(space, mut changes)| async move {
-            let ids = some(&mut changes).await?;
+            let ids = tokio::select! {
+                ids = some(&mut changes) => ids?,
+                () = space.closed() => return None,
+            };
             let entries = show(&space, &ids);
             Some((stream::iter(entries), (space, changes)))
         });
@@ -30,7 +33,7 @@ impl BooksFace {
     }
 }
 
-/// Waits for a change and takes what has come beside it; nothing when the space is closed or changes were missed.
+/// Waits for a change and takes what has come beside it; nothing when changes were missed.
 async fn some(changes: &mut Receiver<Cid>) -> Option<Vec<Cid>> {
     let mut ids = vec![changes.recv().await.ok()?];
     while let Ok(id) = changes.try_recv() {

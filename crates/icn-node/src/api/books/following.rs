@@ -1,12 +1,15 @@
 //! Keeping the books of a space that nobody here is a member of: for those whom its members trust enough to read them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use icn_gateway::api::Problem;
-use icn_gateway::api::books::{FollowRequest, Space as SpaceView};
+use icn_gateway::api::books::{FollowRequest, Listing, Space as SpaceView, UnfollowRequest, Unfollowed};
+use icn_types::Did;
 
 use super::BooksFace;
-use crate::spaces::SpaceRecord;
+use crate::api::store_problem;
+use crate::spaces::{Space, SpaceRecord, leaving};
 
 /// How long it may take until the books come.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -60,4 +63,94 @@ impl BooksFace {
             ),
         ))
     }
+
+    /// Gives up a space that nobody here is a member of. What was begun is ended also when whoever asked has left.
+    pub(super) async fn unfollow_books(&self, request: UnfollowRequest) -> Result<Unfollowed, Problem> {
+        let face = Self(Arc::clone(&self.0));
+        let ended = tokio::spawn(async move { face.unfollow(&request).await }).await;
+        ended.map_err(|error| Problem::internal(format!("the space was not given up: {error}")))?
+    }
+
+    async fn unfollow(&self, request: &UnfollowRequest) -> Result<Unfollowed, Problem> {
+        let _changing = self.0.spaces.changing.lock().await;
+        match self.find(&request.space) {
+            Ok(space) => self.leave_books(&space, request.delete).await,
+            Err(problem) if problem.code == "space-not-found" => self.leave_copy(request).await,
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn leave_books(&self, space: &Arc<Space>, delete: bool) -> Result<Unfollowed, Problem> {
+        self.check_follows(space).await?;
+        let name = Some(self.name_of(space));
+        let entries = space.replica().log().len() as u64;
+        leaving::leave(&self.0, space).await.map_err(|error| store_problem(&error))?;
+        if delete {
+            self.delete(space.root).await?;
+        }
+        Ok(Unfollowed { space: space.root, name, entries, deleted: delete })
+    }
+
+    /// Deletes a copy that was kept when the space was given up.
+    async fn leave_copy(&self, request: &UnfollowRequest) -> Result<Unfollowed, Problem> {
+        let shown: String = request.space.chars().take(80).collect();
+        let kept = match request.space.parse::<Did>() {
+            Ok(root) => {
+                let len = self.0.spaces.tables.entries_len(root).map_err(|error| store_problem(&error))?;
+                (len > 0).then_some(root)
+            }
+            Err(_) => None,
+        };
+        match kept {
+            Some(root) if request.delete => {
+                let entries = self.delete(root).await?;
+                Ok(Unfollowed { space: root, name: None, entries, deleted: true })
+            }
+            Some(_) => Err(not_followed(format!(
+                "this node does not follow `{shown}` any more; a copy of its books lies here: delete it with `--delete`"
+            ))),
+            None => Err(not_followed(format!(
+                "this node does not follow a space `{shown}`: `icn space list` shows whose books it keeps"
+            ))),
+        }
+    }
+
+    async fn delete(&self, root: Did) -> Result<u64, Problem> {
+        let deleted = leaving::delete_books(&self.0.db, &self.0.spaces.tables, root).await;
+        deleted.map(u64::from).map_err(|error| store_problem(&error))
+    }
+
+    /// Refuses for a space that a member here belongs to, is founding or is joining.
+    async fn check_follows(&self, space: &Space) -> Result<(), Problem> {
+        let name = self.name_of(space);
+        // Those whose keys are locked are members as well.
+        let all = Listing { limit: usize::MAX, ..Listing::default() };
+        let own = self.list_identities(&all).await?.items;
+        let is_joining = self.record(space).is_some_and(|record| record.invitation.is_some());
+        let replica = space.replica();
+        let is_here = |did: &Did| *did == space.root || replica.books().is_member(did);
+        if let Some(member) = own.iter().find(|own| own.did.as_ref().is_some_and(is_here)) {
+            return Err(Problem::new(
+                409,
+                "is-member",
+                format!(
+                    "this node does not follow `{name}`, it keeps its books for a member: `{}` belongs to it. Only spaces are \
+                     given up that nobody here is a member of; a steward ends a membership with `icn space expel`",
+                    member.name
+                ),
+            ));
+        }
+        if is_joining && !replica.log().is_empty() {
+            return Err(Problem::new(
+                409,
+                "joining",
+                format!("an invitation to `{name}` is being taken up here: join with it again to go on"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn not_followed(detail: String) -> Problem {
+    Problem::not_found("not-followed", detail)
 }

@@ -134,6 +134,7 @@ impl BooksFace {
 
     /// Writes down that this node keeps the books of a space, then opens them.
     pub(super) async fn open(&self, record: SpaceRecord) -> Result<Arc<Space>, Problem> {
+        let _changing = self.0.spaces.changing.lock().await;
         self.write_record(&record).await?;
         let opened = spaces::open(&self.0, record).await;
         opened.map_err(|error| Problem::internal(format!("the books could not be opened: {error:#}")))

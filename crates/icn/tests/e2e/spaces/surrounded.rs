@@ -208,6 +208,29 @@ fn a_node_on_which_a_member_lives_is_no_stranger() {
     until_balance(&ada, "ada", 100);
 }
 
+/// Whoever showed the books of a space counted as known, also of a space that the node only reads: its founder could take
+/// every place with nodes of made-up members.
+#[test]
+fn nodes_of_a_space_that_is_only_followed_are_strangers() {
+    let world = World::new();
+    let ada = keeper(&world, "ada")
+        .no_executor()
+        .env("ICN_NETWORK_STRANGERS_PLACES_PER_GROUP", "1")
+        .env("ICN_NETWORK_STRANGERS_PRIVATE_GROUPS", "true")
+        .start();
+    let plan = |name: &str, at: &str| keeper(&world, name).no_executor().listen(at);
+    let mallory = plan("mallory", "/ip4/127.0.91.2/udp/0/quic-v1").peer(&ada).start();
+    let root = super::word(&found(&mallory, "mallory")["id"]);
+    mallory.json(&["trust", "add", &ada.did().to_string(), "0.2"]);
+    ada.json(&["space", "follow", &root]);
+    // Its corner has one place for strangers, and that is mallory's.
+    let mole = plan("mole", "/ip4/127.0.91.3/udp/0/quic-v1").peer(&mallory).peer(&ada).start();
+    join(&mallory, &mole, "mole");
+    until(&ada, &["space", "members"], |members| members["total"] == 3);
+    wait_for("refusals", PATIENCE, || (refused(&ada, "address_group") > 2).then_some(()));
+    assert_eq!(connected(&ada), [mallory.did().to_string()]);
+}
+
 #[test]
 fn who_is_banned_is_banned_after_a_crash_and_who_is_forgiven_is_not() {
     let world = World::new();

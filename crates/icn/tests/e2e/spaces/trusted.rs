@@ -154,3 +154,45 @@ fn executors_without_a_proven_record_are_checked_and_proven_ones_are_not() {
     until(&ada, &["reputation", "show", "bob"], |shown| shown["jobs"] == 11);
     assert_eq!(checks(&ada), 5);
 }
+
+/// A job asked for a thousand times what newcomers get, and every executor declined it.
+#[test]
+fn a_newcomers_first_job_runs_without_naming_its_fuel_and_a_word_raises_what_it_gets() {
+    const LITTLE: &str = "it may use 1000000000 of fuel";
+    let world = World::new();
+    let ada = keeper(&world, "ada").start();
+    let carla = keeper(&world, "carla").peer(&ada).no_executor().start();
+    found(&ada, "ada");
+    join(&ada, &carla, "carla");
+    agree([&ada, &carla]);
+    carla.until_knows(1, 1);
+    let guest = crate::guests::guest("hello");
+    let run = |args: &[&str]| {
+        let job = carla.submit(&[&[guest.as_str()], args].concat());
+        carla.until_job(&job, "an end", |job| job["status"] == "CompletedSuccessfully")
+    };
+    assert!(!tells(&run(&[]), "Note", ""), "nobody limits anybody yet");
+
+    // A word about somebody else: from now on carla, for whom nobody vouches, gets little.
+    let someone = icn_types::Did::from_public_key([9; 32]).to_string();
+    ada.json(&["trust", "add", &someone, "0.5"]);
+    for node in [&ada, &carla] {
+        until(node, &["trust", "path", &someone], |answer| answer["score_ppm"] == 500_000);
+    }
+    let job = run(&[]);
+    assert_eq!(job["executor"], ada.file["did"]);
+    assert!(
+        tells(&job, "Note", LITTLE) && tells(&job, "Note", &format!("icn trust add {}", carla.did())),
+        "{job}"
+    );
+    // Whoever names an amount gets what it named, or hears what to name.
+    assert!(!tells(&run(&["--max-fuel", "500000000"]), "Note", "of fuel"));
+    let too_much = carla.submit(&[&guest, "--max-fuel", "1000000000000"]);
+    let why = until(&carla, &["job", "why", &too_much], |why| why.to_string().contains("declined"));
+    assert!(why.to_string().contains("submit it with `--max-fuel 1000000000` or less"), "{why}");
+    carla.icn(&["job", "cancel", &too_much]).code(0);
+
+    ada.json(&["trust", "add", "carla", "0.5"]);
+    until(&carla, &["trust", "path", "ada", "carla"], |answer| answer["score_ppm"] == 500_000);
+    assert!(!tells(&run(&[]), "Note", "of fuel"));
+}
