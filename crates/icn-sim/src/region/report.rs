@@ -1,0 +1,189 @@
+//! What the region got, and what it could have got at most.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What a region tries to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Resource {
+    /// Trust in money that reaches it, in parts per million.
+    Credit,
+    /// Members of it that are admitted, and so could vote.
+    Votes,
+    /// Identities of it that stand for themselves at a node.
+    Alone,
+    /// Messages a second that it may send to a node.
+    Messages,
+    /// Places in one set of a node's neighbours.
+    Neighbors,
+}
+
+/// What was got of one resource, over all steps and nodes.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Taken {
+    /// How many times it was looked at.
+    pub looks: u64,
+    /// How many times it had all that it could have.
+    pub full: u64,
+    /// What it got, in sum.
+    pub got: u64,
+    /// What it could have got at most, in sum.
+    pub bound: u64,
+    /// The most that it got.
+    pub got_max: u64,
+    /// The most that it could have got.
+    pub bound_max: u64,
+}
+
+/// What runs came to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RegionReport {
+    /// How many worlds.
+    pub worlds: u64,
+    /// How many steps.
+    pub steps: u64,
+    /// How many simulated days.
+    pub days: u64,
+    /// How many names the region had in all.
+    pub names: u64,
+    /// How many of them it gave up.
+    pub renamed: u64,
+    /// How many words were taken back.
+    pub taken_back: u64,
+    /// How many words came to their end.
+    pub ended: u64,
+    /// How many deceived members found out.
+    pub discovered: u64,
+    /// How many attack edges counted, over all steps.
+    pub attack_edges: u64,
+    /// How many honest members were there and could have been admitted without the region, over all steps.
+    pub honest: u64,
+    /// How many of them were.
+    pub admitted: u64,
+    /// The smallest part of them that was at one step, in parts per million.
+    pub admitted_least_ppm: u64,
+    /// What the region got: [`Resource`] by its number.
+    pub taken: [Taken; 5],
+    /// What happened, a line for each step.
+    pub story: Vec<String>,
+}
+
+impl Resource {
+    /// Lists all of them.
+    pub const ALL: [Self; 5] = [Self::Credit, Self::Votes, Self::Alone, Self::Messages, Self::Neighbors];
+
+    /// Returns its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "credit (millionths of full trust)",
+            Self::Votes => "admitted, and so voters",
+            Self::Alone => "identities with an allowance of their own",
+            Self::Messages => "messages/s at a node",
+            Self::Neighbors => "places in one set of neighbours",
+        }
+    }
+}
+
+impl Taken {
+    pub(super) fn note(&mut self, got: u64, bound: u64) {
+        self.looks += 1;
+        self.full += u64::from(got == bound && bound > 0);
+        self.got += got;
+        self.bound += bound;
+        self.got_max = self.got_max.max(got);
+        self.bound_max = self.bound_max.max(bound);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.looks += other.looks;
+        self.full += other.full;
+        self.got += other.got;
+        self.bound += other.bound;
+        self.got_max = self.got_max.max(other.got_max);
+        self.bound_max = self.bound_max.max(other.bound_max);
+    }
+}
+
+impl RegionReport {
+    /// Makes one of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { admitted_least_ppm: 1_000_000, ..Self::default() }
+    }
+
+    /// Returns what was got of a resource.
+    #[must_use]
+    pub fn of(&self, resource: Resource) -> Taken {
+        self.taken.get(resource as usize).copied().unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, resource: Resource, got: u64, bound: u64) {
+        if let Some(taken) = self.taken.get_mut(resource as usize) {
+            taken.note(got, bound);
+        }
+    }
+
+    /// Adds another run.
+    pub fn add(&mut self, other: &Self) {
+        self.worlds += other.worlds;
+        self.steps += other.steps;
+        self.days += other.days;
+        self.names += other.names;
+        self.renamed += other.renamed;
+        self.taken_back += other.taken_back;
+        self.ended += other.ended;
+        self.discovered += other.discovered;
+        self.attack_edges += other.attack_edges;
+        self.honest += other.honest;
+        self.admitted += other.admitted;
+        self.admitted_least_ppm = self.admitted_least_ppm.min(other.admitted_least_ppm);
+        for (taken, more) in self.taken.iter_mut().zip(&other.taken) {
+            taken.add(more);
+        }
+    }
+}
+
+impl fmt::Display for RegionReport {
+    /// Writes a table: what the region got of each resource beside its bound.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mean = |sum: u64, of: u64| if of == 0 { 0.0 } else { sum as f64 / of as f64 };
+        writeln!(
+            f,
+            "{} worlds, {} steps, {} days; {} names of the region, {} given up; {} words taken back, {} ended; {} deceived \
+             members found out; {:.1} attack edges at a time",
+            self.worlds,
+            self.steps,
+            self.days,
+            self.names,
+            self.renamed,
+            self.taken_back,
+            self.ended,
+            self.discovered,
+            mean(self.attack_edges, self.steps)
+        )?;
+        writeln!(
+            f,
+            "honest members admitted, of those who are without a region: {:.2} %, at the worst step {:.2} %\n",
+            100.0 * mean(self.admitted, self.honest),
+            self.admitted_least_ppm as f64 / 10_000.0
+        )?;
+        writeln!(
+            f,
+            "| what the region takes | got, mean | at most, mean | got, most | at most, most | looks | had all |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|")?;
+        for resource in Resource::ALL {
+            let Taken { looks, full, got, bound, got_max, bound_max } = self.of(resource);
+            writeln!(
+                f,
+                "| {} | {:.1} | {:.1} | {got_max} | {bound_max} | {looks} | {full} |",
+                resource.name(),
+                mean(got, looks),
+                mean(bound, looks)
+            )?;
+        }
+        Ok(())
+    }
+}
