@@ -1,6 +1,6 @@
 //! Runs sybil regions of many seeds on all threads, and prints what they got beside what they could have got at most.
 //!
-//! `cargo run --release -p icn-sim --example region -- --seeds N --from K [--nodes N] [--steps N] [--planted NAME|all]`
+//! `cargo run --release -p icn-sim --example region -- --seeds N --from K [--edges N] [--nodes N] [--steps N] [--planted NAME|all]`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 use std::process::ExitCode;
@@ -48,12 +48,13 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<bool, String> {
             "--from" => run.from = number()?,
             "--seeds" => run.seeds = number()?,
             "--nodes" => run.options.observed = count()?,
+            "--edges" => run.options.attack_edges = count()?,
             "--steps" => run.options.steps = count()?,
             "--planted" if value == "all" => bugs = RegionBug::ALL.to_vec(),
             "--planted" => bugs = vec![value.parse()?],
             other => {
                 return Err(format!(
-                    "`{other}` is not known here: --from, --seeds, --nodes, --steps, --planted"
+                    "`{other}` is not known here: --from, --seeds, --edges, --nodes, --steps, --planted"
                 ));
             }
         }
@@ -61,8 +62,8 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<bool, String> {
     if bugs.is_empty() {
         return Ok(sweep(&run));
     }
-    let found = bugs.into_iter().filter(|bug| is_found(&run, *bug)).count();
-    Ok(found > 0)
+    let missed = bugs.into_iter().filter(|bug| !is_found(&run, *bug)).count();
+    Ok(missed == 0)
 }
 
 /// Tells whether a planted bug is noticed, and by what.

@@ -37,6 +37,8 @@ pub struct RegionOptions {
     pub seed: u64,
     /// How many steps; 16 when absent.
     pub steps: Option<usize>,
+    /// How many words of honest members the region has at a time; drawn from the seed when absent.
+    pub attack_edges: Option<usize>,
     /// How many honest nodes are looked at; 6 when absent.
     pub observed: Option<usize>,
     /// The bug that is planted, if one is.

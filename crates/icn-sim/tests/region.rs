@@ -7,7 +7,7 @@
 use icn_sim::region::{RegionBug, RegionOptions, RegionReport, Resource, check_region};
 
 /// How many worlds an ordinary run takes.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 4;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -19,6 +19,8 @@ const WAITS_PPM: u64 = 300_000;
 /// How often a bought word is about one matter alone, and how often it has an end.
 const APART_PPM: u64 = 200_000;
 const ENDS_PPM: u64 = 200_000;
+/// How often it is a word of a steward, or of a member whose node is looked at.
+const CLOSE_PPM: u64 = 50_000;
 
 /// A word that the region got out of an honest member.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +111,13 @@ impl Region {
 
     /// An honest member is made to vouch for an entry.
     fn buy(&mut self, people: &mut People, random: &mut Random) {
-        let number = random.index(people.honest.len());
+        let mut number = random.index(people.honest.len());
+        if random.chance(CLOSE_PPM) {
+            let close: Vec<usize> = (0..people.honest.len())
+                .filter(|number| people.honest.get(*number).is_some_and(|member| member.stays))
+                .collect();
+            number = close.get(random.index(close.len())).copied().unwrap_or(number);
+        }
         let Some(from) = people.honest.get(number).filter(|member| member.is_here).map(|member| member.did)
         else {
             return;

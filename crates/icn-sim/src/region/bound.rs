@@ -8,8 +8,9 @@
 //!   partner, which each identity takes;
 //! - the ceiling: no sybil is trusted more by the best path than the best attack edge leaves at its end, as no hop raises a
 //!   value;
-//! - messages: of the class of the ceiling, for each identity that stands for itself; and five allowances below each member that
-//!   stands for itself and has let sybils in, with one message a second for each branch, since a part of a limit is one at least.
+//! - messages: what the class of the ceiling gives for each end of an attack edge; what the class a hop further gives for each
+//!   identity that stands for itself, and five times that below each member that stands for itself and has let sybils in; one a
+//!   second for each branch, since a part of a limit is one at least; and what strangers get together.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

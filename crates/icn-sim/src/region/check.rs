@@ -102,6 +102,11 @@ pub(super) fn check_node(
         node.view.as_ref().is_some_and(|view| matches!(view.subtrees.group(did), Group::Trusted(_)))
     };
     let alone = people.names.iter().filter(is_alone).count() as u64;
+    let partner = reading.settings.cutoffs.partner;
+    let here = people.honest.iter().filter(|member| member.is_here).map(|member| &member.did);
+    let partners: Vec<&Did> = here.filter(|did| node.score(reading, did) >= partner).collect();
+    report.partners += partners.len() as u64;
+    report.partners_alone += partners.iter().copied().filter(is_alone).count() as u64;
     holds(report, Resource::Alone, alone, alone_max)?;
     let sent = messages(node, people, reading, alone_max, planted);
     holds(report, Resource::Messages, sent.got, sent.bound)?;

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use icn_net::AddressGroup;
-use icn_trust::{Action, BranchLimits, GROUPS_PER_INTRODUCER, Group, TrustClass};
-use icn_types::{Constraints, Did};
+use icn_trust::{Action, BranchLimits, GROUPS_PER_INTRODUCER, Group};
+use icn_types::{Constraints, Did, TrustContext};
 
 use super::RegionBug;
 use super::node::{Node, Peer};
@@ -17,6 +17,8 @@ use super::reading::Reading;
 /// What all strangers of one address group get together, and all strangers, as many times what one gets (`icn.toml`).
 const GROUP_TIMES: u64 = 4;
 const TOGETHER_TIMES: u64 = 40;
+/// Full trust.
+const FULL: u64 = 1_000_000;
 
 /// What the region may send, and what it may send at most.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,27 +97,29 @@ impl Sum {
 
 /// What the region may send at most: see [`super::bound`].
 fn bound(node: &Node, people: &People, reading: &Reading, alone_max: u64, shared: u64) -> u64 {
-    let rate_of = |class: TrustClass| {
+    let rate_of = |score_ppm: u32| {
+        let class = node.class(reading, score_ppm);
         u64::from(node.policy.access(class, Action::None).constraints().messages_per_second)
     };
-    let rate = rate_of(node.class(reading, node.ceiling_ppm));
-    let known = node
-        .peers
-        .values()
-        .filter(|peer| peer.is_sybil && (peer.is_member || node.score(reading, &peer.did) > 0));
-    let has_row = |peer: &&Peer| people.introducers.contains_key(&peer.did);
-    let (with_row, without): (Vec<&Peer>, Vec<&Peer>) = known.partition(has_row);
-    let (with_row, without) = (with_row.len() as u64, without.len() as u64);
+    // Only the ends of attack edges can be trusted as far as the ceiling; all others are a hop further away.
+    let further = u64::from(node.ceiling_ppm) * u64::from(reading.settings.path.hop_decay_ppm) / FULL;
+    let end_rate = rate_of(node.ceiling_ppm);
+    let rate = rate_of(u32::try_from(further).unwrap_or(node.ceiling_ppm)).max(shared);
+    let ends: BTreeSet<Did> = reading.crossing(TrustContext::General).iter().map(|by| by.to).collect();
+    let is_known = |peer: &&Peer| peer.is_sybil && (peer.is_member || node.score(reading, &peer.did) > 0);
+    let known: Vec<&Peer> = node.peers.values().filter(is_known).collect();
+    let has_row = |peer: &&&Peer| people.introducers.contains_key(&peer.did);
+    let with_row = known.iter().filter(has_row).count() as u64;
+    let without = known.len() as u64 - with_row;
+    let ends = known.iter().filter(|peer| ends.contains(&peer.did)).count() as u64;
     let introducers: BTreeSet<Did> =
         people.names.iter().filter_map(|did| people.introducers.get(did).copied()).collect();
     let (gates, doors): (Vec<Did>, Vec<Did>) =
         introducers.into_iter().partition(|did| people.names.contains(did));
     let heads = doors.len() as u64 + alone_max.min(gates.len() as u64);
     let one = u64::from(node.policy.isolated.messages_per_second);
-    rate * alone_max.min(with_row)
-        + GROUPS_PER_INTRODUCER * heads * rate.max(shared)
-        + with_row * one
-        // Whom nobody let in hangs below whoever vouches for it, alone or not.
-        + without * rate.max(shared)
-        + TOGETHER_TIMES * one
+    // Whom nobody let in hangs below whoever vouches for it: at most as many allowances as there are such.
+    end_rate * ends
+        + rate * (alone_max.min(with_row) + GROUPS_PER_INTRODUCER * heads + without)
+        + one * (with_row + TOGETHER_TIMES)
 }

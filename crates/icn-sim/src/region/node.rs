@@ -25,8 +25,8 @@ const STRANGERS_MAX: u32 = 50;
 const STRANGERS_PER_GROUP: u32 = 8;
 /// How far apart newcomers come: as far as places allow somebody to be put out again and again.
 const ARRIVES_EVERY: Duration = Duration::from_secs(10);
-/// How many others want to be connected, at most.
-const CONTACTS: (u64, u64) = (30, 120);
+/// How many honest members want to be connected, besides friends.
+const CONTACTS: (u64, u64) = (0, 100);
 /// How often a connection ends by itself in one step.
 const BREAKS_PPM: u64 = 100_000;
 /// How many sybils misbehave in one step, at most, and how often each of them.

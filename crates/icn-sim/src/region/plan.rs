@@ -83,11 +83,12 @@ impl Plan {
         let styles = [Style::Star, Style::Dense, Style::Both];
         let doors = [Door::Invitation, Door::Gates];
         let honest = count(&mut random, 200, 400);
+        let drawn = edges.get(random.index(edges.len())).copied().unwrap_or(1);
         Self {
             seed: options.seed,
             honest,
             stewards: count(&mut random, 4, 7),
-            attack_edges: edges.get(random.index(edges.len())).copied().unwrap_or(1),
+            attack_edges: options.attack_edges.unwrap_or(drawn).clamp(1, 200),
             word_ppm: random.within((500_000, 1_000_000)),
             style: styles.get(random.index(styles.len())).copied().unwrap_or(Style::Both),
             door: doors.get(random.index(doors.len())).copied().unwrap_or(Door::Invitation),

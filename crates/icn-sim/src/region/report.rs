@@ -63,6 +63,10 @@ pub struct RegionReport {
     pub admitted: u64,
     /// The smallest part of them that was at one step, in parts per million.
     pub admitted_least_ppm: u64,
+    /// How many honest members are partners of a node that is looked at, over all steps and nodes.
+    pub partners: u64,
+    /// How many of them stand for themselves there.
+    pub partners_alone: u64,
     /// What the region got: [`Resource`] by its number.
     pub taken: [Taken; 5],
     /// What happened, a line for each step.
@@ -138,6 +142,8 @@ impl RegionReport {
         self.attack_edges += other.attack_edges;
         self.honest += other.honest;
         self.admitted += other.admitted;
+        self.partners += other.partners;
+        self.partners_alone += other.partners_alone;
         self.admitted_least_ppm = self.admitted_least_ppm.min(other.admitted_least_ppm);
         for (taken, more) in self.taken.iter_mut().zip(&other.taken) {
             taken.add(more);
@@ -165,9 +171,11 @@ impl fmt::Display for RegionReport {
         )?;
         writeln!(
             f,
-            "honest members admitted, of those who are without a region: {:.2} %, at the worst step {:.2} %\n",
+            "honest members admitted, of those who are without a region: {:.2} %, at the worst step {:.2} %; honest partners with an \
+             allowance of their own: {:.2} %\n",
             100.0 * mean(self.admitted, self.honest),
-            self.admitted_least_ppm as f64 / 10_000.0
+            self.admitted_least_ppm as f64 / 10_000.0,
+            100.0 * mean(self.partners_alone, self.partners)
         )?;
         writeln!(
             f,
