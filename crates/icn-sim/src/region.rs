@@ -15,6 +15,7 @@ mod honest;
 mod messages;
 mod node;
 mod people;
+mod places;
 mod plan;
 mod planted;
 mod reading;

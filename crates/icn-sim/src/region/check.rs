@@ -14,7 +14,7 @@ use super::reading::Reading;
 use super::report::{RegionReport, Resource};
 
 /// With so many attack edges at most, so many of the honest members who could be admitted without the region are admitted, in
-/// percent (T17).
+/// percent (T17), unless a steward is deceived: a crowd right below a steward is nearer than most members.
 const ATTACK_EDGES: usize = 20;
 const ADMITTED_PERCENT: u64 = 94;
 
@@ -70,9 +70,11 @@ fn check_honest(
     let could = could.len() as u64;
     report.honest += could;
     report.admitted += are;
-    report.admitted_least_ppm = report.admitted_least_ppm.min(are * 1_000_000 / could.max(1));
-    let crossing = reading.crossing(TrustContext::Governance).len();
-    if crossing <= ATTACK_EDGES && are * 100 < could * ADMITTED_PERCENT {
+    let attack_edges = reading.crossing(TrustContext::Governance);
+    let is_steward_deceived = attack_edges.iter().any(|by| people.stewards.contains(&by.from));
+    let crossing = attack_edges.len();
+    report.note_admitted(is_steward_deceived, crossing <= ATTACK_EDGES, are * 1_000_000 / could.max(1));
+    if crossing <= ATTACK_EDGES && !is_steward_deceived && are * 100 < could * ADMITTED_PERCENT {
         return Err(format!(
             "{crossing} attack edges leave {are} honest members admitted of {could} who could be without the region"
         ));

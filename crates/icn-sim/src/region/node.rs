@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use icn_identity::peer_id;
-use icn_net::neighbors::{NeighborSets, PeerMetadata, Placed, TRUSTED_PPM};
+use icn_net::neighbors::{NeighborSets, PeerMetadata, Placed};
 use icn_net::slots::{Answer, Member, Rules, Slots};
-use icn_net::{AddressGroup, Direction, NeighborLimits, NeighborSet, PeerId, Standing};
+use icn_net::{AddressGroup, Direction, NeighborLimits, PeerId, Standing};
 use icn_trust::{Action, Paths, Policy, Subtrees, TrustClass, Violation};
 use icn_types::{Did, TopologyInfo};
 
 use super::RegionBug;
 use super::people::People;
+use super::places::Seat;
 use super::plan::Pose;
 use super::reading::Reading;
 use crate::random::Random;
@@ -42,19 +43,19 @@ pub(super) struct Peer {
     pub(super) is_sybil: bool,
     pub(super) is_member: bool,
     pub(super) corner: AddressGroup,
-    topology: TopologyInfo,
+    pub(super) topology: TopologyInfo,
 }
 
 /// A node that is looked at.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) did: Did,
-    at: (usize, usize),
+    pub(super) at: (usize, usize),
     contacts: BTreeSet<Did>,
     pub(super) policy: Policy,
     slots: Slots,
-    sets: NeighborSets,
-    limits: NeighborLimits,
+    pub(super) sets: NeighborSets,
+    pub(super) limits: NeighborLimits,
     standing: icn_trust::Standing,
     planted: Option<RegionBug>,
     /// When it was started; only what has passed since counts.
@@ -185,11 +186,6 @@ impl Node {
         Standing { trust_ppm, is_known: peer.is_member || trust_ppm > 0, is_protected: false }
     }
 
-    /// Whether somebody is an honest member that is trusted more than any sybil can be.
-    fn is_above(&self, reading: &Reading, peer: &Peer) -> bool {
-        !peer.is_sybil && self.score(reading, &peer.did) > self.ceiling_ppm
-    }
-
     /// All who want to be connected: contacts that are here, and the whole region.
     fn wanting(&self, people: &People) -> Vec<Peer> {
         let honest = people.honest.iter().zip(0_u32..).filter(|(member, _)| {
@@ -280,7 +276,7 @@ impl Node {
         match self.slots.ask(now, &id, standing, Direction::Inbound, Some(peer.corner)) {
             Answer::Enter => {}
             Answer::Replace(victim) => {
-                self.check_gives_way(reading, &peer, &victim, "place")?;
+                self.check_gives_way(reading, &peer, &victim, Seat::Connection)?;
                 self.leave(&victim);
             }
             Answer::Refuse(refusal) => return self.check_refused(reading, &peer, refusal),
@@ -317,7 +313,7 @@ impl Node {
         };
         match self.sets.place(id, metadata) {
             Placed::In { evicted: Some(victim), .. } => {
-                self.check_gives_way(reading, &peer, &victim, "neighbour")
+                self.check_gives_way(reading, &peer, &victim, Seat::Neighbor)
             }
             Placed::In { evicted: None, .. } | Placed::Rejected => Ok(()),
         }
@@ -339,83 +335,10 @@ impl Node {
         }
         Ok(())
     }
-
-    /// Nobody gives way to a stranger, and no honest member that is trusted more than any sybil can be gives way to a sybil.
-    fn check_gives_way(
-        &self,
-        reading: &Reading,
-        peer: &Peer,
-        victim: &PeerId,
-        what: &str,
-    ) -> Result<(), String> {
-        let score = self.score(reading, &peer.did);
-        if score == 0 && !(what == "place" && peer.is_member) {
-            return Err(format!("a peer that nobody trusts takes the {what} of another"));
-        }
-        let Some(other) = self.peers.get(victim) else { return Ok(()) };
-        if peer.is_sybil && self.is_above(reading, other) {
-            return Err(format!(
-                "a sybil that is trusted by {score} takes the {what} of an honest member trusted by {}, although the attack \
-                 edges leave {} at most",
-                self.score(reading, &other.did),
-                self.ceiling_ppm
-            ));
-        }
-        Ok(())
-    }
-
-    /// No honest member that is trusted more than any sybil can be is refused while a sybil has a place.
-    fn check_refused(
-        &self,
-        reading: &Reading,
-        peer: &Peer,
-        refusal: icn_net::slots::Refusal,
-    ) -> Result<(), String> {
-        let has_sybil = self.peers.values().any(|other| other.is_sybil && other.is_member);
-        if self.is_above(reading, peer) && has_sybil {
-            return Err(format!(
-                "an honest member is refused ({refusal}) while a sybil that it outranks has a place"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Which set a place belongs to (C-12), to look `icn_net` up by.
-    fn set_for(&self, reading: &Reading, peer: &Peer) -> NeighborSet {
-        let own = topology(self.at);
-        if peer.topology.region() != own.region() {
-            let is_trusted = self.score(reading, &peer.did) >= TRUSTED_PPM;
-            return if is_trusted { NeighborSet::Trusted } else { NeighborSet::Backbone };
-        }
-        if peer.topology.cluster() == own.cluster() {
-            NeighborSet::LocalCluster
-        } else {
-            NeighborSet::Regional
-        }
-    }
-
-    /// Counts for each set the sybils in it, and how many it may hold: what honest members leave that are trusted more than
-    /// any sybil can be.
-    pub(super) fn neighbors(&self, reading: &Reading) -> Vec<(NeighborSet, u64, u64)> {
-        let count = |set: NeighborSet| {
-            let is_in = |(id, peer): &(&PeerId, &Peer)| peer.is_sybil && self.sets.set_of(id) == Some(set);
-            let sybils = self.peers.iter().filter(is_in).count();
-            let is_better = |peer: &&Peer| self.is_above(reading, peer) && self.set_for(reading, peer) == set;
-            let better = self.peers.values().filter(is_better).count();
-            let cap = match set {
-                NeighborSet::LocalCluster => self.limits.local_cluster_max,
-                NeighborSet::Regional => self.limits.regional_max,
-                NeighborSet::Backbone => self.limits.backbone_max,
-                NeighborSet::Trusted => self.limits.trusted_max,
-            };
-            (set, sybils as u64, cap.saturating_sub(better) as u64)
-        };
-        NeighborSet::ALL.map(count).to_vec()
-    }
 }
 
 /// The topology of a node at a place.
-fn topology((region, cluster): (usize, usize)) -> TopologyInfo {
+pub(super) fn topology((region, cluster): (usize, usize)) -> TopologyInfo {
     TopologyInfo {
         region: format!("r{region}").parse().ok(),
         cluster_id: format!("c{cluster}").parse().ok(),

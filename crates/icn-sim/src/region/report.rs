@@ -61,8 +61,9 @@ pub struct RegionReport {
     pub honest: u64,
     /// How many of them were.
     pub admitted: u64,
-    /// The smallest part of them that was at one step, in parts per million.
-    pub admitted_least_ppm: u64,
+    /// The smallest part of them that was at one step, in parts per million: with up to 20 attack edges and no steward deceived,
+    /// with more, with a steward deceived.
+    pub admitted_least_ppm: [u64; 3],
     /// How many honest members are partners of a node that is looked at, over all steps and nodes.
     pub partners: u64,
     /// How many of them stand for themselves there.
@@ -114,7 +115,7 @@ impl RegionReport {
     /// Makes one of nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { admitted_least_ppm: 1_000_000, ..Self::default() }
+        Self { admitted_least_ppm: [1_000_000; 3], ..Self::default() }
     }
 
     /// Returns what was got of a resource.
@@ -126,6 +127,14 @@ impl RegionReport {
     pub(super) fn note(&mut self, resource: Resource, got: u64, bound: u64) {
         if let Some(taken) = self.taken.get_mut(resource as usize) {
             taken.note(got, bound);
+        }
+    }
+
+    /// Notes which part of the honest members is admitted at a step, in parts per million.
+    pub(super) fn note_admitted(&mut self, is_steward_deceived: bool, are_few: bool, ppm: u64) {
+        let case = if is_steward_deceived { 2 } else { usize::from(!are_few) };
+        if let Some(least) = self.admitted_least_ppm.get_mut(case) {
+            *least = ppm.min(*least);
         }
     }
 
@@ -144,7 +153,9 @@ impl RegionReport {
         self.admitted += other.admitted;
         self.partners += other.partners;
         self.partners_alone += other.partners_alone;
-        self.admitted_least_ppm = self.admitted_least_ppm.min(other.admitted_least_ppm);
+        for (least, others) in self.admitted_least_ppm.iter_mut().zip(other.admitted_least_ppm) {
+            *least = others.min(*least);
+        }
         for (taken, more) in self.taken.iter_mut().zip(&other.taken) {
             taken.add(more);
         }
@@ -154,6 +165,7 @@ impl RegionReport {
 impl fmt::Display for RegionReport {
     /// Writes a table: what the region got of each resource beside its bound.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [few, many, steward] = self.admitted_least_ppm;
         let mean = |sum: u64, of: u64| if of == 0 { 0.0 } else { sum as f64 / of as f64 };
         writeln!(
             f,
@@ -171,10 +183,12 @@ impl fmt::Display for RegionReport {
         )?;
         writeln!(
             f,
-            "honest members admitted, of those who are without a region: {:.2} %, at the worst step {:.2} %; honest partners with an \
-             allowance of their own: {:.2} %\n",
+            "honest members admitted, of those who are without a region: {:.2} %; at the worst step {:.2} % with up to 20 attack edges, \
+             {:.2} % with more, {:.2} % with a steward deceived; honest partners with an allowance of their own: {:.2} %\n",
             100.0 * mean(self.admitted, self.honest),
-            self.admitted_least_ppm as f64 / 10_000.0,
+            few as f64 / 10_000.0,
+            many as f64 / 10_000.0,
+            steward as f64 / 10_000.0,
             100.0 * mean(self.partners_alone, self.partners)
         )?;
         writeln!(
