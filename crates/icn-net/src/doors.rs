@@ -20,7 +20,7 @@ use crate::shared::Direction;
 
 mod bans;
 mod history;
-mod slots;
+pub mod slots;
 
 use bans::Bans;
 pub use bans::{Ban, Banned};
@@ -34,13 +34,20 @@ const STANDINGS_MAX: usize = 65_536;
 
 /// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// The peer is banned.
     Banned,
+    /// Its address group is.
     BannedGroup,
+    /// It is trusted less than everybody must be.
     TrustTooLow,
+    /// All places of strangers are taken.
     Strangers,
+    /// Too many strangers of its address group are here.
     AddressGroup,
+    /// Too many come and go.
     Churn,
+    /// All places are taken by peers that are no worse.
     Full,
 }
 
@@ -335,20 +342,6 @@ impl State {
 }
 
 fn rules(config: &Config) -> Rules {
-    let peers_max = config.peers_max.max(1) as usize;
-    let (strangers_max, strangers_kept, per_group_max) =
-        config.strangers.as_ref().map_or((peers_max, 0, None), |strangers| {
-            let slots = (strangers.slots_max as usize).min(peers_max);
-            (slots, slots / 2, Some(strangers.slots_per_group_max as usize))
-        });
-    let is_told_apart = config.strangers.is_some();
-    Rules {
-        peers_max,
-        inbound_max: (peers_max - peers_max / 5).max(1),
-        strangers_max,
-        strangers_inbound_max: if is_told_apart { strangers_max - strangers_max / 5 } else { strangers_max },
-        strangers_kept,
-        per_group_max,
-        trust_ppm_min: config.trust_ppm_min,
-    }
+    let strangers = config.strangers.as_ref().map(|it| (it.slots_max, it.slots_per_group_max));
+    Rules::new(config.peers_max, strangers, config.trust_ppm_min)
 }

@@ -46,7 +46,7 @@ pub use crate::address::{AddressGroup, AddressGroupError, GroupOf, address_group
 pub use crate::bitswap::BlockSource;
 pub use crate::config::{AGENT, Clock, Config, TopicCheck};
 pub use crate::direct::MESSAGE_BYTES_MAX;
-pub use crate::doors::{Ban, Banned, Standing};
+pub use crate::doors::{Ban, Banned, Standing, slots};
 pub use crate::driver::BAN_TIME;
 pub use crate::error::{FetchError, NetError, RequestError};
 pub use crate::event::{Event, Offence, ReplySender, Verdict, VerdictSender};

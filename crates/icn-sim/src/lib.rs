@@ -13,6 +13,8 @@
 //! Beside it, [`economy`] runs the policy of common books over agents: many seeds on as many threads as there are cores, each
 //! run in one.
 //!
+//! [`region`] sets a thousand made-up members on a community, and holds what they get against what can be derived.
+//!
 //! It never decides anything for a machine, reads no clock and opens no socket or file.
 
 mod cheat;
@@ -29,6 +31,7 @@ mod network;
 mod node;
 mod outside;
 mod random;
+pub mod region;
 mod shell;
 pub mod space;
 mod story;

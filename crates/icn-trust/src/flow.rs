@@ -5,18 +5,20 @@
 //! them carry: the *cut*. The cut is also the explanation: "you are limited by these two introductions".
 //!
 //! [`flow_to`] asks what one member could get if nobody else took anything. It must not be summed up over members: for that
-//! there is [`shares`], which divides one flow among all, so that every group of members gets at most its cut together.
+//! there is [`shares`], which divides one flow among all, so that every group of members gets at most its cut together, and
+//! [`reached`], which tells who gets the same whole amount of one flow.
 //!
 //! The cut that is shown is the one nearest to the seeds; it is the same for every maximum flow. Sources: Levien, Advogato;
 //! Bazaar (NSDI 2011) and credit networks (Dandekar et al.) for the bound on losses.
 
 mod dinic;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use icn_types::Did;
 
 pub(crate) use self::dinic::{CAPACITY_MAX, Dinic};
+use crate::graph::PPM;
 use crate::snapshot::{Introduction, Snapshot};
 
 /// How many paths of a flow are told. More: the rest is summed up.
@@ -139,6 +141,39 @@ pub fn shares(
     let all = takers.iter().all(|(_, demand, edge)| net.dinic.flow(*edge) == *demand);
     let cut = if all { Vec::new() } else { net.cut() };
     Shares { given, cut }
+}
+
+/// Finds who of many gets the whole of one demand, which is the same for all, out of one flow: the nearest first, then the
+/// lowest DID. So of every group no more are reached than the introductions into it carry demands.
+#[must_use]
+pub fn reached(
+    snapshot: &Snapshot,
+    seeds: &BTreeMap<Did, u64>,
+    takers: &BTreeSet<Did>,
+    demand: u64,
+    capacity: impl Fn(&Introduction) -> u64,
+) -> BTreeSet<Did> {
+    let demand = demand.min(CAPACITY_MAX);
+    let mut net = Network::new(snapshot, seeds, takers.iter().copied(), capacity);
+    let mut edges = Vec::with_capacity(takers.len());
+    for did in takers {
+        let node = net.nodes.get(did).copied().unwrap_or_default();
+        edges.push((*did, net.dinic.add(node, net.sink, demand)));
+    }
+    net.dinic.run(net.source, net.sink);
+    edges.into_iter().filter(|(_, edge)| net.dinic.flow(*edge) == demand).map(|(did, _)| did).collect()
+}
+
+/// Divides one flow of trust in money from the stewards among members, in parts per million of full trust: what credit lines
+/// grow by. All members behind some introductions get together no more than those carry. Stewards get nothing of it.
+#[must_use]
+pub fn credit(snapshot: &Snapshot, stewards: &BTreeSet<Did>, members: &BTreeSet<Did>) -> Shares {
+    let full = u64::from(PPM);
+    // A steward hands out as much as there are members; what bounds the flow is what introductions carry.
+    let all = full.saturating_mul(members.len() as u64);
+    let seeds = stewards.iter().map(|did| (*did, all)).collect();
+    let demands = members.difference(stewards).map(|did| (*did, full)).collect();
+    shares(snapshot, &seeds, &demands, |by| u64::from(by.score_ppm))
 }
 
 /// The flow network of a snapshot: a node for each member, one before all seeds, one behind all who take.

@@ -29,13 +29,13 @@ mod walk;
 pub use crate::admission::{Admission, AdmissionRule, DISTANCES_MAX, Refusal};
 pub use crate::class::{BACKBONE_PPM, Cutoffs, MIN_TRUST_EXECUTE_PPM, TRUSTED_PPM, TrustClass};
 pub use crate::error::{EdgeError, SettingsError};
-pub use crate::flow::{Flow, FlowPath, Limit, PATHS_SHOWN_MAX, Shares, flow_to, shares};
+pub use crate::flow::{Flow, FlowPath, Limit, PATHS_SHOWN_MAX, Shares, credit, flow_to, reached, shares};
 pub use crate::graph::{EDGES_MAX, Edge, NODES_MAX, OUT_DEGREE_MAX, PPM, TrustGraph};
 pub use crate::path::{HOPS_MAX, Hop, Path, Paths};
 pub use crate::policy::{Access, Capability, Policy, Rule, Topics};
 pub use crate::reputation::{OriginatorShare, Outcome, Rating, Reputation, ReputationSettings, reputation};
 pub use crate::settings::{PathSettings, Settings};
-pub use crate::share::{Allowance, GROUPS_PER_INTRODUCER, Group, Subtrees};
+pub use crate::share::{Allowance, BranchLimits, GROUPS_PER_INTRODUCER, Group, Subtrees};
 pub use crate::snapshot::{DAY_MS, Introduction, Snapshot};
 pub use crate::standing::{
     Action, OFFENDERS_MAX, Offender, OffenderView, Standing, StandingSettings, Violation,

@@ -5,18 +5,36 @@
 //! member has an allowance of its own, and the groups right below it have together at most
 //! [`GROUPS_PER_INTRODUCER`]: one who lets in two hundred identities one by one makes them five allowances, not two hundred.
 //!
+//! Whoever is trusted as a partner would stand for itself, but a crowd whose members vouch for each other in full is a crowd of
+//! partners by the best path. So a member stands for itself when, besides, one flow from the sources reaches it that all
+//! partners share ([`Subtrees::read`]): behind an introduction no more stand for themselves than it carries.
+//!
 //! Strangers can be made without end, each with a name never heard before. Whoever limits them should therefore keep one
 //! bucket for each [`Group`], not one for each stranger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use icn_types::Did;
+use icn_types::{Constraints, Did};
 
+use crate::flow::reached;
 use crate::graph::PPM;
+use crate::path::Paths;
+use crate::snapshot::{Introduction, Snapshot};
 
 /// How many allowances the groups below one trusted member have together. Full: they share them.
 pub const GROUPS_PER_INTRODUCER: u64 = 5;
+
+/// What the peers of one branch get together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchLimits {
+    /// Messages a second, sustained.
+    pub messages_per_second: u32,
+    /// Messages at once.
+    pub burst: u32,
+    /// Streams open at once.
+    pub streams_max: u32,
+}
 
 /// Where somebody hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +96,52 @@ impl Subtrees {
         trees
     }
 
+    /// Finds everybody's group in a web. The sources and all partners whom one flow from the sources reaches stand for
+    /// themselves; an introduction carries [`GROUPS_PER_INTRODUCER`] times its score, and each of them takes the score of a
+    /// partner. Whom nobody let in hangs below whoever lifts it most with its word.
+    #[must_use]
+    pub fn read(
+        snapshot: &Snapshot,
+        paths: &Paths,
+        sources: &BTreeSet<Did>,
+        mut introducers: BTreeMap<Did, Did>,
+        partner_ppm: u32,
+    ) -> Self {
+        let is_partner = |did: &&Did| !sources.contains(*did) && paths.score(snapshot, did) >= partner_ppm;
+        let partners: BTreeSet<Did> = snapshot.members().iter().filter(is_partner).copied().collect();
+        let seeds = sources.iter().map(|did| (*did, u64::MAX)).collect();
+        let carries = |by: &Introduction| GROUPS_PER_INTRODUCER * u64::from(by.score_ppm);
+        let mut trusted = reached(snapshot, &seeds, &partners, u64::from(partner_ppm), carries);
+        trusted.extend(sources);
+        for did in snapshot.members() {
+            if trusted.contains(did) || introducers.contains_key(did) {
+                continue;
+            }
+            let path = paths.path(snapshot, did);
+            if let Some(hop) = path.as_ref().and_then(|path| path.hops.last()) {
+                introducers.insert(*did, hop.by.from);
+            }
+        }
+        Self::new(&introducers, &trusted)
+    }
+
+    /// Returns the branch through which somebody came who does not stand for itself.
+    #[must_use]
+    pub fn branch(&self, did: &Did) -> Option<Did> {
+        match self.group(did) {
+            Group::Below { branch, .. } => Some(branch),
+            Group::Trusted(_) | Group::Strangers => None,
+        }
+    }
+
+    /// Returns the part of one member's limits that such a branch gets, in parts per million.
+    #[must_use]
+    pub fn part_ppm(&self, did: &Did) -> Option<u32> {
+        self.branch(did)?;
+        let groups = self.allowance(did).groups.max(1);
+        u32::try_from(GROUPS_PER_INTRODUCER.min(groups) * u64::from(PPM) / groups).ok()
+    }
+
     /// Returns somebody's group.
     #[must_use]
     pub fn group(&self, did: &Did) -> Group {
@@ -127,6 +191,34 @@ impl Subtrees {
     }
 }
 
+impl BranchLimits {
+    /// Finds what the peers of each branch get together: as much as the best of them gets alone, or the part of it that is
+    /// left where one member let in many. A part of a limit that lets something through lets one through. `peers` tells of
+    /// each its branch, its part in parts per million ([`Subtrees::part_ppm`]) and what it may do alone.
+    #[must_use]
+    pub fn of_branches<'a>(
+        peers: impl IntoIterator<Item = (Did, u32, &'a Constraints)>,
+    ) -> BTreeMap<Did, Self> {
+        let mut branches: BTreeMap<Did, Self> = BTreeMap::new();
+        for (branch, part_ppm, constraints) in peers {
+            let part = |value: u32| {
+                let part = u64::from(value) * u64::from(part_ppm) / u64::from(PPM);
+                u32::try_from(part).unwrap_or(value).max(1)
+            };
+            let limits = Self {
+                messages_per_second: part(constraints.messages_per_second),
+                burst: part(constraints.burst),
+                streams_max: part(constraints.streams_max),
+            };
+            let best = branches.entry(branch).or_insert(limits);
+            if best.messages_per_second < limits.messages_per_second {
+                *best = limits;
+            }
+        }
+        branches
+    }
+}
+
 impl fmt::Display for Allowance {
     /// Writes what is shared with whom, in a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,9 +240,12 @@ impl fmt::Display for Allowance {
 
 #[cfg(test)]
 mod tests {
+    use icn_types::{Timestamp, TrustContext};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::graph::{Edge, TrustGraph};
+    use crate::settings::PathSettings;
 
     fn did(number: u16) -> Did {
         let mut key = [1; 32];
@@ -194,6 +289,83 @@ mod tests {
         let sum: u64 = (1..=200).map(|member| u64::from(trees.allowance(&did(member)).share_ppm)).sum();
         assert_eq!(sum, GROUPS_PER_INTRODUCER * 1_000_000);
         assert_eq!(trees.allowance(&did(0)).share_ppm, 1_000_000, "the introducer keeps its own");
+    }
+
+    fn vouch(graph: &mut TrustGraph, from: u16, to: u16, score_ppm: u32) {
+        let (from, to) = (did(from), did(to));
+        let given = Timestamp::from_millis(0);
+        let edge = Edge { from, to, graph: TrustContext::General, score_ppm, given, expires: None };
+        graph.set(&edge).unwrap();
+    }
+
+    /// The groups of a web that is read from member 0.
+    fn read(graph: &TrustGraph, rows: &[(u16, u16)]) -> Subtrees {
+        let snapshot = Snapshot::new(graph, TrustContext::General, Timestamp::from_millis(0), 365);
+        let sources = BTreeSet::from([did(0)]);
+        let paths = Paths::new(&snapshot, &sources, &PathSettings::default());
+        let introducers = rows.iter().map(|(member, by)| (did(*member), did(*by))).collect();
+        Subtrees::read(&snapshot, &paths, &sources, introducers, 300_000)
+    }
+
+    /// Found by the simulation of a sybil region: members of a crowd that vouch for each other in full are all partners by the
+    /// best path, and each of them had an allowance of its own, however few introductions led to the crowd.
+    #[test]
+    fn a_crowd_that_vouches_for_itself_stands_for_itself_only_as_far_as_its_introduction_carries() {
+        let mut graph = TrustGraph::new();
+        vouch(&mut graph, 0, 1, 900_000);
+        (2..=200).for_each(|sybil| vouch(&mut graph, 1, sybil, 1_000_000));
+        let rows: Vec<(u16, u16)> = (1..=200).map(|sybil| (sybil, 0)).collect();
+        for rows in [&rows[..], &[]] {
+            let trees = read(&graph, rows);
+            let alone =
+                (1..=200).filter(|sybil| matches!(trees.group(&did(*sybil)), Group::Trusted(_))).count();
+            assert_eq!(alone, 15, "5 · 0.9 / 0.3");
+            assert!((1..=200).all(|sybil| trees.group(&did(sybil)) != Group::Strangers));
+        }
+        // Without a row of who let whom in, the crowd hangs below the one whose word lifts it.
+        let trees = read(&graph, &[]);
+        let below =
+            |sybil: u16| trees.group(&did(sybil)) == Group::Below { introducer: did(1), branch: did(sybil) };
+        assert!((2..=200).filter(|sybil| below(*sybil)).count() >= 185);
+        assert_eq!(trees.part_ppm(&did(200)), Some(5 * 1_000_000 / 185));
+    }
+
+    #[test]
+    fn partners_whom_the_sources_know_stand_for_themselves() {
+        let mut graph = TrustGraph::new();
+        for member in 1..=40 {
+            vouch(&mut graph, 0, member, 500_000);
+            vouch(&mut graph, member, 100 + member, 900_000);
+        }
+        vouch(&mut graph, 0, 200, 100_000);
+        let trees = read(&graph, &[(200, 0), (1, 0)]);
+        let is_alone = |member: u16| trees.group(&did(member)) == Group::Trusted(did(member));
+        assert!((0..=40).chain(101..=140).all(is_alone), "0.5 · 0.9 · 0.8 is a partner");
+        assert_eq!((trees.branch(&did(200)), trees.branch(&did(1))), (Some(did(200)), None));
+        assert_eq!((trees.part_ppm(&did(200)), trees.part_ppm(&did(1))), (Some(1_000_000), None));
+    }
+
+    #[test]
+    fn a_branch_gets_what_its_best_peer_gets_alone_or_the_part_that_is_left() {
+        let constraints = |rate| Constraints {
+            messages_per_second: rate,
+            burst: rate * 10,
+            streams_max: 2,
+            ..Constraints::default()
+        };
+        let (low, high) = (constraints(1), constraints(100));
+        let branches = BranchLimits::of_branches([
+            (did(1), 250_000, &low),
+            (did(1), 250_000, &high),
+            (did(1), 250_000, &low),
+            (did(2), 1_000_000, &low),
+            (did(3), 1, &high),
+        ]);
+        let row = |branch: u16| {
+            let limits = branches[&did(branch)];
+            (limits.messages_per_second, limits.burst, limits.streams_max)
+        };
+        assert_eq!((row(1), row(2), row(3)), ((25, 250, 1), (1, 10, 2), (1, 1, 1)));
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 
-use super::Refusal;
+pub use super::Refusal;
 use crate::address::AddressGroup;
 use crate::limits::ShareId;
 use crate::shared::Direction;
@@ -54,39 +54,50 @@ impl Standing {
 
 /// How many places there are, and for whom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
-    pub(super) peers_max: usize,
-    pub(super) inbound_max: usize,
-    pub(super) strangers_max: usize,
+pub struct Rules {
+    /// In all.
+    pub peers_max: usize,
+    /// For peers that came by themselves, the protected ones not counted.
+    pub inbound_max: usize,
+    /// For strangers.
+    pub strangers_max: usize,
     /// How many of them may have come by themselves.
-    pub(super) strangers_inbound_max: usize,
+    pub strangers_inbound_max: usize,
     /// Places that known peers leave to strangers.
-    pub(super) strangers_kept: usize,
+    pub strangers_kept: usize,
     /// The most strangers of one address group; none without a policy for strangers.
-    pub(super) per_group_max: Option<usize>,
-    pub(super) trust_ppm_min: u32,
+    pub per_group_max: Option<usize>,
+    /// Whoever is trusted less has none, in parts per million.
+    pub trust_ppm_min: u32,
 }
 
 /// A peer that has a place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Member {
-    pub(super) standing: Standing,
-    pub(super) direction: Direction,
-    pub(super) from: Option<AddressGroup>,
-    pub(super) since: Instant,
-    pub(super) steadiness: u32,
+pub struct Member {
+    /// How good it is.
+    pub standing: Standing,
+    /// Who dialled.
+    pub direction: Direction,
+    /// Where it comes from.
+    pub from: Option<AddressGroup>,
+    /// Since when it is here.
+    pub since: Instant,
+    /// How long its connections hold, from 0 up.
+    pub steadiness: u32,
     /// Breaks ties, and nobody can guess it.
-    pub(super) tie: u64,
+    pub tie: u64,
     /// Whether its connections are being closed.
-    pub(super) is_leaving: bool,
+    pub is_leaving: bool,
 }
 
 /// What becomes of a newcomer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
+    /// There is room, or it needs none.
     Enter,
     /// It enters, and this peer goes.
     Replace(PeerId),
+    /// It does not enter.
     Refuse(Refusal),
 }
 
@@ -106,11 +117,40 @@ impl Pace {
 }
 
 /// The peers that have a place.
-pub(super) struct Slots {
+#[derive(Debug)]
+pub struct Slots {
     rules: Rules,
     members: HashMap<PeerId, Member>,
     evictions: Pace,
     arrivals: HashMap<AddressGroup, Pace>,
+}
+
+impl Rules {
+    /// Derives them from how many peers there may be, how many strangers among them and of one address group (none: strangers
+    /// are not told apart), and the trust that everybody needs.
+    #[must_use]
+    pub fn new(peers_max: u32, strangers: Option<(u32, u32)>, trust_ppm_min: u32) -> Self {
+        let peers_max = peers_max.max(1) as usize;
+        let (strangers_max, strangers_kept, per_group_max) =
+            strangers.map_or((peers_max, 0, None), |(places, per_group)| {
+                let places = (places as usize).min(peers_max);
+                (places, places / 2, Some(per_group as usize))
+            });
+        let is_told_apart = strangers.is_some();
+        Self {
+            peers_max,
+            inbound_max: (peers_max - peers_max / 5).max(1),
+            strangers_max,
+            strangers_inbound_max: if is_told_apart {
+                strangers_max - strangers_max / 5
+            } else {
+                strangers_max
+            },
+            strangers_kept,
+            per_group_max,
+            trust_ppm_min,
+        }
+    }
 }
 
 impl Member {
@@ -125,32 +165,41 @@ impl Member {
 }
 
 impl Slots {
-    pub(super) fn new(rules: Rules) -> Self {
+    /// Makes them, all free.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
         Self { rules, members: HashMap::new(), evictions: Pace::default(), arrivals: HashMap::new() }
     }
 
-    pub(super) fn get(&self, peer: &PeerId) -> Option<&Member> {
+    /// Returns who has a place.
+    #[must_use]
+    pub fn get(&self, peer: &PeerId) -> Option<&Member> {
         self.members.get(peer)
     }
 
-    pub(super) fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Member> {
+    /// Returns who has a place, to be changed.
+    pub fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Member> {
         self.members.get_mut(peer)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PeerId, &Member)> {
+    /// Goes through all who have one, in no order.
+    #[must_use]
+    pub fn iter(&self) -> impl Iterator<Item = (&PeerId, &Member)> {
         self.members.iter()
     }
 
-    pub(super) fn enter(&mut self, peer: PeerId, member: Member) {
+    /// Gives a place to a peer that may come in; one that has a place keeps it as it is.
+    pub fn enter(&mut self, peer: PeerId, member: Member) {
         self.members.entry(peer).or_insert(member);
     }
 
-    pub(super) fn leave(&mut self, peer: &PeerId) -> Option<Member> {
+    /// Frees the place of a peer; returns what it had.
+    pub fn leave(&mut self, peer: &PeerId) -> Option<Member> {
         self.members.remove(peer)
     }
 
     /// Decides about a newcomer; one that has a place already keeps it.
-    pub(super) fn ask(
+    pub fn ask(
         &mut self,
         now: Instant,
         peer: &PeerId,
@@ -203,7 +252,8 @@ impl Slots {
     }
 
     /// Returns the strangers that are more than their pool holds, the worst first: those who became strangers here.
-    pub(super) fn surplus(&self) -> Vec<PeerId> {
+    #[must_use]
+    pub fn surplus(&self) -> Vec<PeerId> {
         let mut strangers: Vec<_> =
             self.members.iter().filter(|(_, member)| member.is_stranger() && !member.is_leaving).collect();
         let surplus = strangers.len().saturating_sub(self.rules.strangers_max);

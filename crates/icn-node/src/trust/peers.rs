@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icn_net::{PeerId, PeerInfo, Share, ShareId, ShareLimits, Standing};
-use icn_trust::{Action, TrustClass};
+use icn_trust::{Action, BranchLimits, TrustClass};
 use icn_types::{Constraints, Did, Timestamp, TrustContext};
 
 use super::{Verdict, Web, group_in, part_in, score_in};
@@ -194,32 +194,18 @@ fn isolated(verdict: &Verdict) -> Share {
     Share { group: ShareId([0; 32]), limits }
 }
 
-/// Finds what the peers of each branch get together: as much as the best of them gets alone, or the part of it that is left
-/// where one member let in many.
+/// Finds what the peers of each branch get together.
 fn groups(webs: &[Arc<Web>], judged: &[(PeerId, Did, Verdict)]) -> BTreeMap<Did, Share> {
-    let mut groups: BTreeMap<Did, Share> = BTreeMap::new();
-    for (_, did, verdict) in judged {
-        let Some(group) = group_in(webs, did) else { continue };
-        let part_ppm = part_in(webs, did);
-        let part = |value: u32| {
-            u32::try_from(u64::from(value) * u64::from(part_ppm) / 1_000_000).unwrap_or(value).max(1)
-        };
-        let limits = ShareLimits {
-            messages_per_second: part(verdict.constraints.messages_per_second),
-            burst: part(verdict.constraints.burst),
-            streams_max: part(verdict.constraints.streams_max),
-        };
-        let share = Share { group: ShareId::from(group), limits };
-        groups
-            .entry(group)
-            .and_modify(|known| {
-                if known.limits.messages_per_second < limits.messages_per_second {
-                    *known = share;
-                }
-            })
-            .or_insert(share);
-    }
-    groups
+    let hanging = judged.iter().filter_map(|(_, did, verdict)| {
+        let group = group_in(webs, did)?;
+        Some((group, part_in(webs, did), &verdict.constraints))
+    });
+    let share = |(group, limits): (Did, BranchLimits)| {
+        let BranchLimits { messages_per_second, burst, streams_max } = limits;
+        let limits = ShareLimits { messages_per_second, burst, streams_max };
+        (group, Share { group: ShareId::from(group), limits })
+    };
+    BranchLimits::of_branches(hanging).into_iter().map(share).collect()
 }
 
 fn as_millis(time: Duration) -> icn_types::Duration {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use icn_ledger::Books;
-use icn_trust::{
-    Edge, GROUPS_PER_INTRODUCER, Group, PathSettings, Paths, Snapshot, Subtrees, TrustGraph, shares,
-};
+use icn_trust::{Edge, Group, PathSettings, Paths, Snapshot, Subtrees, TrustGraph, credit};
 use icn_types::{Did, Timestamp, TrustContext};
 
 use super::Oracle;
@@ -86,11 +84,12 @@ impl Web {
             stewards: books.stewards().into_iter().collect(),
             readings,
         };
-        // Whoever is a partner stands for itself; all others share what the branch has through which they came.
+        // Whoever is a partner stands for itself, as far as introductions carry that; all others share what the branch has
+        // through which they came.
         let partner = oracle.settings.cutoffs.partner;
-        let is_partner = |did: &Did| web.score(TrustContext::General, did) >= partner;
-        let trusted = web.known().into_iter().filter(is_partner).collect();
-        web.subtrees = Subtrees::new(&books.introducers(), &trusted);
+        if let Some(Reading { snapshot, paths }) = web.readings.get(&TrustContext::General) {
+            web.subtrees = Subtrees::read(snapshot, paths, &web.sources, books.introducers(), partner);
+        }
         web
     }
 
@@ -143,13 +142,7 @@ impl Web {
         }
         let given = self.credit.get_or_init(|| {
             let Some(reading) = self.readings.get(&TrustContext::Ledger) else { return BTreeMap::new() };
-            let full = u64::from(icn_types::SCORE_MAX_PPM);
-            // A steward hands out as much as there are members; what bounds the flow is what introductions carry.
-            let all = full.saturating_mul(self.members.len() as u64);
-            let seeds = self.stewards.iter().map(|did| (*did, all)).collect();
-            let others = self.members.difference(&self.stewards);
-            let demands = others.map(|did| (*did, full)).collect();
-            shares(&reading.snapshot, &seeds, &demands, |edge| u64::from(edge.score_ppm)).given
+            credit(&reading.snapshot, &self.stewards, &self.members).given
         });
         given.get(did).and_then(|share| u32::try_from(*share).ok()).unwrap_or(0)
     }
@@ -162,18 +155,12 @@ impl Web {
 
     /// Returns the branch through which somebody came who does not stand for itself.
     pub(super) fn branch(&self, did: &Did) -> Option<Did> {
-        match self.subtrees.group(did) {
-            Group::Below { branch, .. } => Some(branch),
-            Group::Trusted(_) | Group::Strangers => None,
-        }
+        self.subtrees.branch(did)
     }
 
     /// Returns the part of one member's limits that such a branch gets, in parts per million.
     pub(super) fn part(&self, did: &Did) -> Option<u32> {
-        self.branch(did)?;
-        let groups = self.subtrees.allowance(did).groups.max(1);
-        let part = GROUPS_PER_INTRODUCER.min(groups) * u64::from(icn_types::SCORE_MAX_PPM) / groups;
-        u32::try_from(part).ok()
+        self.subtrees.part_ppm(did)
     }
 
     /// Returns through whom somebody hangs, when it shares its limits with everybody behind the same member.
