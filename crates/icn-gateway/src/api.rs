@@ -244,6 +244,12 @@ pub struct JobRequest {
     pub output_bytes_max: Option<u64>,
     /// Placement policy by name; the default policy when absent.
     pub placement: Option<String>,
+    /// Only executors with this reputation at least, such as `0.3` or `30%`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_reputation: Option<String>,
+    /// How much reputation counts among bids, from `0` to `1`; the price counts as much as is left. Half of each when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reputation_weight: Option<String>,
     /// Never on the submitting node.
     pub remote: bool,
     /// Only these executors; empty means any.

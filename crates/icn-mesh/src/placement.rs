@@ -7,7 +7,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use icn_protocol::{ExecutionPolicy, MeshJobParams, RefusalCode, capacity};
-use icn_types::{Did, Duration, NodeCapacity, Region, ResourceType, TokenAmount, format_score};
+use icn_types::{
+    Did, Duration, NodeCapacity, Region, ResourceType, SCORE_MAX_PPM, TokenAmount, format_score,
+};
 
 use crate::record::BidRecord;
 use crate::regard::{Gate, Regards};
@@ -187,7 +189,11 @@ fn policy_allows(policy: &ExecutionPolicy, candidate: &Candidate<'_>) -> Result<
     {
         return no(
             RefusalCode::Reputation,
-            format!("the job wants a reputation of {min}, this node has {}", candidate.reputation),
+            format!(
+                "the job wants a reputation of {}, this node has {}",
+                format_score(min),
+                format_score(u32::try_from(candidate.reputation).unwrap_or(SCORE_MAX_PPM))
+            ),
         );
     }
     Ok(())

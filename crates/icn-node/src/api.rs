@@ -17,7 +17,7 @@ use icn_mesh::{JobRecord, OriginatorEvent, Submission, SubmitError};
 use icn_net::Direction;
 use icn_protocol::{ExecutionPolicy, MeshJobParams, NamedCid, Nonce};
 use icn_store::StoreError;
-use icn_types::{Cid, Did, Page};
+use icn_types::{Cid, Did, Page, SCORE_MAX_PPM};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::content::{self, AddError};
@@ -473,11 +473,19 @@ fn params_of(request: JobRequest) -> Result<(MeshJobParams, bool), Problem> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce)
         .map_err(|error| Problem::internal(format!("the system gives no randomness: {error}")))?;
+    let share = |name: &'static str, text: Option<String>| {
+        let read = |text: String| {
+            icn_types::parse_score(&text)
+                .map_err(|error| Problem::invalid("score-wrong", format!("`{name}`: {error}")))
+        };
+        text.map(read).transpose()
+    };
+    let rep_weight = share("reputation_weight", request.reputation_weight)?.unwrap_or(SCORE_MAX_PPM / 2);
     let policy = ExecutionPolicy {
-        rep_weight: 500_000,
-        price_weight: 500_000,
+        rep_weight,
+        price_weight: SCORE_MAX_PPM.saturating_sub(rep_weight),
         region_filter: request.region,
-        min_reputation: None,
+        min_reputation: share("min_reputation", request.min_reputation)?,
         max_price: request.max_price,
         allowed_executors: request.allowed_executors,
         placement: request.placement,

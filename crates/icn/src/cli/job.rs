@@ -114,6 +114,14 @@ pub(crate) struct PlacementArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) placement: Option<String>,
 
+    /// Only on nodes with this reputation at least, such as `0.3` (`icn reputation list` shows them)
+    #[arg(long, value_name = "SCORE", value_parser = values::score)]
+    pub(crate) min_reputation: Option<String>,
+
+    /// How much reputation counts among bids, from 0 to 1; the price counts as much as is left [default: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = values::score)]
+    pub(crate) reputation_weight: Option<String>,
+
     /// Never on the submitting node itself
     #[arg(long)]
     pub(crate) remote: bool,

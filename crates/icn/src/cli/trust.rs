@@ -65,7 +65,7 @@ pub(crate) struct TrustAddArgs {
     pub(crate) of: String,
 
     /// How far: a part of full trust, such as 0.7 or 70%
-    #[arg(value_name = "SCORE", value_parser = score)]
+    #[arg(value_name = "SCORE", value_parser = values::score)]
     pub(crate) score: String,
 
     #[command(flatten)]
@@ -166,8 +166,4 @@ pub(crate) struct ExecutorArg {
     /// Who: a nickname or a DID
     #[arg(value_name = "WHO")]
     pub(crate) executor: String,
-}
-
-fn score(text: &str) -> Result<String, String> {
-    icn_types::parse_score(text).map(icn_types::format_score).map_err(|error| error.to_string())
 }

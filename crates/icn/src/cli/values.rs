@@ -97,6 +97,11 @@ pub(crate) fn input(text: &str) -> Result<Named, String> {
     Ok(input)
 }
 
+/// Reads a score, such as `0.7` or `70%`, and writes it in its usual form.
+pub(crate) fn score(text: &str) -> Result<String, String> {
+    icn_types::parse_score(text).map(icn_types::format_score).map_err(|error| error.to_string())
+}
+
 /// Reads `KIND=N`, a resource and how much of it, in the unit that its name says.
 pub(crate) fn resource(text: &str) -> Result<(ResourceType, u64), String> {
     let Named { name, value } =

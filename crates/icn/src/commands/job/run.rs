@@ -86,6 +86,8 @@ async fn prepare(context: &Context<'_>, client: &Client, args: &JobRunArgs) -> R
         identity: args.scope.identity.clone(),
         region: args.placement.region.clone(),
         placement: args.placement.placement.clone(),
+        min_reputation: args.placement.min_reputation.clone(),
+        reputation_weight: args.placement.reputation_weight.clone(),
         remote: args.placement.remote,
         allowed_executors: args.placement.allowed_executors.clone(),
         resources_required: args.placement.required.iter().cloned().collect(),

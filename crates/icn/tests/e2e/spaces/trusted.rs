@@ -109,6 +109,12 @@ fn what_came_of_jobs_is_said_in_the_books_and_makes_a_reputation() {
         // Three of five results of one originator that is trusted in full, of four that would make a full score.
         assert_eq!(shown["score_ppm"], 150_000, "{shown}");
     }
+    let job = ada.submit(&["--min-reputation", "15%", &guest]);
+    ada.until_job(&job, "an end", |job| job["status"] == "CompletedSuccessfully");
+    let picky = ada.submit(&["--min-reputation", "0.9", &guest]);
+    let why = until(&ada, &["job", "why", &picky], |why| why.to_string().contains("a reputation of 0.9"));
+    assert!(why.to_string().contains("reputation"), "{why:#}");
+    ada.json(&["job", "cancel", &picky]);
 }
 
 #[test]
