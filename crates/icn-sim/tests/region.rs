@@ -49,11 +49,17 @@ fn one_seed_is_one_run() {
     assert_eq!(run(), run());
 }
 
-/// A planted bug is noticed within so many seeds.
+/// A planted bug is noticed within so many seeds. With few attack edges the bounds are low.
 fn found_within(planted: RegionBug, seeds: u64) {
     let found = (0..seeds).find(|seed| {
-        let options =
-            RegionOptions { seed: *seed, steps: Some(8), observed: Some(2), planted: Some(planted) };
+        let options = RegionOptions {
+            seed: *seed,
+            steps: Some(8),
+            attack_edges: Some(2),
+            observed: Some(4),
+            planted: Some(planted),
+            ..RegionOptions::default()
+        };
         check_region(&options).is_err()
     });
     assert!(found.is_some(), "{} was not noticed within {seeds} seeds", planted.name());

@@ -183,7 +183,6 @@ impl Slots {
     }
 
     /// Goes through all who have one, in no order.
-    #[must_use]
     pub fn iter(&self) -> impl Iterator<Item = (&PeerId, &Member)> {
         self.members.iter()
     }
