@@ -200,6 +200,10 @@ impl<'a> Judge<'a> {
         if order.accepted != NONE || order.flags & CLAIMED != 0 || declined {
             return Err(Reason::AlreadyDone);
         }
+        let others = self.others_of(&order);
+        if others.iter().any(|(_, other)| other.accepted != NONE) {
+            return Err(Reason::AlreadyDone);
+        }
         let hold_standing = hold.map_or(Standing::Good, |hold| hold.standing);
         if order.standing.is_undone() || hold_standing.is_undone() {
             return self.undone(index, number, order, Reason::OrderVoid);
@@ -219,6 +223,7 @@ impl<'a> Judge<'a> {
             hold.flags &= !CLAIMED;
             self.put_order(order.link, hold);
         }
+        self.settle_claims(others);
         Ok(())
     }
 

@@ -406,7 +406,11 @@ impl Books {
                 order: named,
                 by,
                 cause: if claim.is_hold { ClaimCause::Hold } else { ClaimCause::Void },
-                is_settled: capture.is_some_and(|capture| capture.accepted != NONE),
+                is_settled: if claim.is_hold {
+                    capture.is_some_and(|capture| capture.accepted != NONE)
+                } else {
+                    order.flags & CLAIMED == 0
+                },
             })
         };
         let mut claims: Vec<ClaimRecord> = self.state.claims.iter().filter_map(show).collect();
