@@ -588,3 +588,36 @@ fn what_a_fork_of_the_treasury_stopped_is_still_to_be_done() {
     let done = enacts(&mut story, asked);
     assert_eq!(story.verdict(done), ROOM);
 }
+
+/// Found by the simulator, seed 100249: another seal took the place of the one by which a period had begun, and a payment
+/// that was within its budget was beyond it afterwards. The same holds for a freeze that had ended.
+#[test]
+fn a_period_that_began_for_the_treasury_stays_begun_when_another_seal_takes_the_place() {
+    let mut story = pot();
+    let voters = [did(1), did(2), did(4)];
+    let allotted = allots(&mut story, 5, Some(Every::Days(1)));
+    story.says(root(), vec![Act::Witnesses { number: 1, members: (1..=4).map(did).collect() }]);
+    let expires = Some(Timestamp::from_millis(DAY));
+    story.says(root(), vec![Act::Freeze { account: did(4), reason: "late".into(), expires }]);
+    let first = asks(&mut story, did(6), vec![pay(did(2), 5)], Some(allotted));
+    enacts(&mut story, first);
+    let low = story.seal(did(2), 1, None, 50);
+    let high = story.seal(did(4), 2, None, DAY + 1_000);
+    story.certify(did(1), high, 1, &voters);
+    let second = asks(&mut story, did(6), vec![pay(did(2), 5)], Some(allotted));
+    let spent = enacts(&mut story, second);
+    let thawed = story.says(did(4), vec![pay(did(2), 1)]);
+    let beyond = asks(&mut story, did(6), vec![pay(did(2), 1)], Some(allotted));
+    for certified in [false, true] {
+        if certified {
+            story.certify(did(1), low, 1, &voters);
+        }
+        let books = story.books();
+        assert_eq!(books.last_seal().unwrap().number, if certified { 1 } else { 2 });
+        assert_eq!(books.verdicts(spent as u32), [ROOM], "{certified}");
+        assert_eq!(books.verdicts(thawed as u32), [ROOM], "{certified}");
+        assert_eq!(books.budgets(None)[0].left, 0, "{certified}");
+    }
+    let over = enacts(&mut story, beyond);
+    assert_eq!(story.verdict(over), no(Reason::OverBudget { left: 0, requested: 1 }));
+}

@@ -282,7 +282,7 @@ impl Judge<'_> {
         if let Some(holder) = budget.holder.filter(|holder| !lens.is_member(*holder)) {
             return Err(Reason::NotAMember(self.state.did(holder)));
         }
-        let period = budget.terms.period(lens.sealed_time().map(Timestamp::from_millis));
+        let period = budget.terms.period(lens.latest_time().map(Timestamp::from_millis));
         let here = self.draft.draws.iter().filter(|draw| draw.budget == place);
         let spent: i128 = self.state.treasuries.spent(place, period)
             + here.map(|draw| i128::from(draw.amount)).sum::<i128>();

@@ -240,9 +240,9 @@ impl<'a> Lens<'a> {
         })
     }
 
-    /// Tells whether a seal of the line in the past has this time or a later one.
+    /// Tells whether a seal in force in the past has this time or a later one.
     pub(super) fn has_come(&self, time: Option<Timestamp>) -> bool {
-        time.zip(self.sealed_time()).is_some_and(|(time, now)| now >= time.as_millis())
+        time.zip(self.latest_time()).is_some_and(|(time, now)| now >= time.as_millis())
     }
 
     /// Tells whether the past has two branches of somebody's fork, and no steward's word that lifts it.
@@ -362,7 +362,7 @@ impl Books {
     pub fn budgets(&self, of: Option<&Did>) -> Vec<BudgetView> {
         let view = self.everything();
         let lens = self.lens(&view);
-        let sealed = lens.sealed_time().map(Timestamp::from_millis);
+        let sealed = lens.latest_time().map(Timestamp::from_millis);
         let list = self.state.treasuries.budgets.keys().filter_map(|place| {
             let budget = lens.budget(*place)?;
             if of.is_some_and(|of| *of != budget.terms.treasury) {
