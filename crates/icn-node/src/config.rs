@@ -2,6 +2,7 @@
 
 mod keys;
 mod network;
+mod quotas;
 
 use std::path::Path;
 
@@ -13,6 +14,8 @@ pub use self::network::{
     FanoutConfig, NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, StrangersConfig, StrangersError,
     TopologyConfig,
 };
+
+pub use self::quotas::{QuotasConfig, QuotasError, SpaceQuotaConfig};
 
 /// Everything that an operator can set. [`KEYS`] documents each value.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -26,6 +29,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// `[executor]`
     pub executor: ExecutorSection,
+    /// `[quotas]`
+    pub quotas: QuotasConfig,
     /// `[originator]`
     pub originator: OriginatorSection,
     /// `[ledger]`
