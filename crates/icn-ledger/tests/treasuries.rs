@@ -461,7 +461,7 @@ fn lost(story: &mut Story, amount: i64, key: Option<&str>, post: impl Fn(&Story)
         let other = Post { key: Some(format!("other {n}")), ..Post::new(vec![]) };
         let raw = fork.write(did(5), before, &deps, other);
         let books = fork.apply(&fork.all());
-        (books.forks()[0].winner == fork.raws[raw].id).then_some((fork, raw))
+        books.forks().iter().any(|one| one.winner == fork.raws[raw].id).then_some((fork, raw))
     });
     let (fork, head) = winner.unwrap();
     story.history = fork;
@@ -519,6 +519,29 @@ fn who_took_what_was_carried_out_again_claims_nothing_for_the_lost_branch() {
     let books = story.books();
     assert_eq!(books.verdicts(both as u32), [ROOM, no(Reason::AlreadyDone)]);
     assert!(books.claims().is_empty());
+    assert_eq!(books.balance(&did(6), HOURS).booked, 3);
+}
+
+/// Found by the simulator, seed 4899.
+#[test]
+fn a_payment_that_was_lost_twice_is_claimed_once() {
+    let mut story = pot();
+    let asked = asks(&mut story, did(2), vec![pay(did(6), 3)], None);
+    approves(&mut story, did(3), asked);
+    for _ in 0..2 {
+        let order = lost(&mut story, 3, None, |story| enacting(&story.history, asked));
+        let past = story.history.by_id[&order.entry];
+        story.says_knowing(did(6), &[past], vec![accept(order)]);
+        let claims = story.books().claims();
+        assert_eq!((claims.len(), claims[0].is_settled), (1, false));
+        story.says(root(), vec![Act::Unfreeze { account: did(5) }]);
+    }
+    let third = enacts(&mut story, asked);
+    let order = story.history.order(third, 0);
+    let taken = story.says(did(6), vec![accept(order)]);
+    let books = story.books();
+    assert_eq!(books.verdicts(taken as u32), [ROOM]);
+    assert!(books.claims().iter().all(|claim| claim.is_settled));
     assert_eq!(books.balance(&did(6), HOURS).booked, 3);
 }
 

@@ -3,7 +3,7 @@
 //! A treasury that forked carries out on the branch that counts what it had carried out on the one that lost. Whoever had
 //! accepted it there has a claim, and is now paid what is claimed. Both are acceptances of one payee, who has an order for
 //! them: its own chain. So the first of them that counts is the payment. It settles the claims for the others, and nobody
-//! can claim or take another one behind it. Nothing beside the past of the payee's entry decides this.
+//! can claim or take another one behind it. While none counts there is one claim, the first. Nothing beside the past of the payee's entry decides this.
 
 use super::judge::Judge;
 use super::standings::short_key;

@@ -244,10 +244,7 @@ impl Federation {
                     ) || (matches!(act, Act::Dispute(_))
                         // What was disputed was accepted in an entry that is void, or is void itself.
                         && matches!(reason, Reason::NotAccepted | Reason::NoSuchOrder))
-                        // The treasury had done it on a branch that was lost when the approver spoke, and counts now.
-                        || (matches!(act, Act::Approve { .. } | Act::Withdraw { .. })
-                            && reason == Reason::ProposalOver
-                            && self.pot.as_ref().is_some_and(|pot| !self.is_honest(&pot.did)));
+                        || self.comes_from_the_pot(act, reason);
                     if !comes_from_others {
                         return Err(format!(
                             "{} of {} does not count: {reason}",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use icn_gossip::{Entry, Idx};
 use icn_ledger::replica::Replica;
-use icn_ledger::{Act, Budget, ClaimCause, Mandate, OrderRef, Post, Proposal, approval_bytes};
+use icn_ledger::{Act, Budget, ClaimCause, Mandate, OrderRef, Post, Proposal, Reason, approval_bytes};
 use icn_types::{Cid, Did, Timestamp};
 
 use super::check::is_taken;
@@ -187,7 +187,16 @@ impl Federation {
         Ok(())
     }
 
-    /// Tells whether another payment of the same errand was taken in place of this one.
+    /// Tells whether a cheat with the treasury's key is why what somebody honest says does not count: it came after what was
+    /// done on a branch that did not count then, or is about a payment that was taken or claimed on another branch.
+    pub(super) fn comes_from_the_pot(&self, act: &Act, reason: Reason) -> bool {
+        let cheats = self.pot.as_ref().is_some_and(|pot| !self.is_honest(&pot.did));
+        let is_late = matches!(act, Act::Approve { .. } | Act::Withdraw { .. });
+        let is_again = matches!(act, Act::Accept { .. });
+        cheats && ((is_late && reason == Reason::ProposalOver) || (is_again && reason == Reason::AlreadyDone))
+    }
+
+    /// Tells whether another payment of the same errand was taken, or is claimed, in place of this one.
     pub(super) fn is_paid_elsewhere(&self, replica: &Replica, order: &OrderRef) -> bool {
         let Some(pot) = &self.pot else { return false };
         let story = Story::of(replica);
@@ -199,7 +208,12 @@ impl Federation {
                 && errand_of(&said.post).as_ref() == Some(&errand)
         });
         let mut orders = same.map(|said| OrderRef { entry: said.id, index: order.index });
-        orders.any(|other| replica.order(&other).is_some_and(|view| is_taken(view.status)))
+        let claims = replica.books().claims();
+        let is_claimed =
+            |other: &OrderRef| claims.iter().any(|claim| claim.order == *other && !claim.is_settled);
+        orders.any(|other| {
+            is_claimed(&other) || replica.order(&other).is_some_and(|view| is_taken(view.status))
+        })
     }
 
     /// Finds a proposal that an honest treasury could carry out and has not.

@@ -31,7 +31,11 @@ impl Judge<'_> {
             return Err(Reason::AlreadyDone);
         }
         let hold_standing = hold.map_or(Standing::Good, |hold| hold.standing);
-        if order.standing.is_undone() || hold_standing.is_undone() {
+        let is_undone = order.standing.is_undone() || hold_standing.is_undone();
+        if is_undone && others.iter().any(|(_, other)| other.flags & CLAIMED != 0) {
+            return Err(Reason::AlreadyDone);
+        }
+        if is_undone {
             return self.undone(index, number, order, Reason::OrderVoid);
         }
         if order.standing != Standing::Good || hold_standing != Standing::Good {
