@@ -9,6 +9,7 @@ mod commit;
 mod derived;
 mod digest;
 mod disputes;
+mod errands;
 mod explain;
 mod facts;
 mod flows;

@@ -3,6 +3,7 @@
 mod lease;
 mod offer;
 mod payment;
+mod quota;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use self::payment::Checking;
 pub use self::report::ExecutionReport;
 use crate::clock::{Now, Tick};
 use crate::effect::{Answer, Effect, HoldEnd, RequestId, Timer};
+use crate::quota::{Quotas, Usage};
 use crate::record::{ExecutionRecord, OfferRecord};
 use crate::regard::Regards;
 
@@ -44,6 +46,8 @@ pub struct ExecutorConfig {
     pub price_base: Option<TokenAmount>,
     /// What it asks beside that for each million of fuel, in the same currency.
     pub price_per_million_fuel: u64,
+    /// What each co-op may take of it.
+    pub quotas: Quotas,
     /// How long it waits to see that the hold of an assignment covers its price.
     pub hold_patience: Duration,
     /// How much longer than the job's time limit a hold must last, so that waiting, delivery and a claim fit in.
@@ -70,6 +74,7 @@ impl Default for ExecutorConfig {
             queued_max: 246,
             price_base: None,
             price_per_million_fuel: 0,
+            quotas: Quotas::default(),
             hold_patience: Duration::from_secs(5),
             hold_slack_min: Duration::from_secs(600),
             claim_margin: Duration::from_secs(300),
@@ -218,6 +223,8 @@ pub struct Executor {
     waiting: VecDeque<JobAnnouncement>,
     draining: bool,
     regards: Arc<Regards>,
+    /// What others' jobs take, where there are quotas.
+    usage: Usage,
 }
 
 impl Executor {
@@ -236,6 +243,7 @@ impl Executor {
             waiting: VecDeque::new(),
             draining: false,
             regards: Arc::default(),
+            usage: Usage::default(),
         }
     }
 
@@ -244,6 +252,7 @@ impl Executor {
     pub fn restore_offer(&mut self, now: Now, offer: OfferRecord) -> Vec<Effect> {
         let after = offer.expires_at.since(now.at);
         let timer = Timer::BidExpires { job: offer.job };
+        self.count_offer(&offer);
         self.offers.insert(offer.job, offer);
         vec![Effect::Wake { timer, after }]
     }
@@ -255,6 +264,7 @@ impl Executor {
     pub fn restore(&mut self, now: Now, record: ExecutionRecord) -> Vec<Effect> {
         let (job, epoch) = (record.job, record.epoch);
         let (finished, delivered) = (record.receipt.is_some(), record.delivered);
+        self.count_paid(now.at, &record);
         if delivered && record.is_settled() {
             return Vec::new();
         }
@@ -288,7 +298,7 @@ impl Executor {
                 self.hear_assignment(now, ticket, &assignment, cid, block)
             }
             ExecutorEvent::FinishedElsewhere { job, executor, originator } => {
-                self.finished_elsewhere(&job, &executor, &originator)
+                self.finished_elsewhere(now, &job, &executor, &originator)
             }
             ExecutorEvent::Cancelled { ticket, cancel } => self.hear_cancel(now, ticket, &cancel),
             ExecutorEvent::Started { job, epoch } => self.started(now, &job, epoch),

@@ -16,6 +16,7 @@ mod executor;
 mod originator;
 mod payment;
 mod placement;
+mod quota;
 mod record;
 mod regard;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use crate::originator::{
 };
 pub use crate::payment::{DueRecord, PaymentRecord, PaymentState};
 pub use crate::placement::{Ineligible, Placement, Scored};
+pub use crate::quota::{Quotas, ResourceQuota};
 pub use crate::record::{
     AssignmentRecord, BidRecord, DeclineRecord, ExecutionRecord, Failure, HISTORY_MAX, JobRecord,
     OfferRecord, Turn,

@@ -1,6 +1,6 @@
 //! What policy thinks of members: facts that the machines weigh without asking where they come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use icn_types::{Constraints, Did, Duration};
 
@@ -26,6 +26,8 @@ pub struct Regards {
     pub members: BTreeMap<Did, Regard>,
     /// How long a message to them and back takes, where it was measured.
     pub round_trips: BTreeMap<Did, Duration>,
+    /// In which spaces of this node somebody is a member; kept where there are quotas.
+    pub coops: BTreeMap<Did, BTreeSet<Did>>,
 }
 
 impl Regards {
@@ -45,6 +47,14 @@ impl Regards {
     #[must_use]
     pub fn reputation(&self, did: &Did) -> u64 {
         self.members.get(did).map_or(0, |regard| u64::from(regard.reputation_ppm))
+    }
+
+    /// Returns the co-op for which somebody has a job run: the space that the job names, if it is a member there, else the first
+    /// one that it is a member of. None: it is in none of them.
+    #[must_use]
+    pub fn coop(&self, originator: &Did, named: Option<&Did>) -> Option<Did> {
+        let own = self.coops.get(originator)?;
+        named.filter(|named| own.contains(named)).or_else(|| own.first()).copied()
     }
 
     /// Returns trust in an executor and the least that is asked for, where trust counts.

@@ -2,6 +2,7 @@
 
 mod keys;
 mod network;
+mod quotas;
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ pub use self::keys::{KEYS, Key, reference, template};
 pub use self::network::{
     NeighborLimitsConfig, NetworkConfig, RateLimitingConfig, StrangersConfig, StrangersError, TopologyConfig,
 };
+
+pub use self::quotas::{QuotasConfig, QuotasError, SpaceQuotaConfig};
 
 /// Everything that an operator can set. [`KEYS`] documents each value.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -25,6 +28,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// `[executor]`
     pub executor: ExecutorSection,
+    /// `[quotas]`
+    pub quotas: QuotasConfig,
     /// `[originator]`
     pub originator: OriginatorSection,
     /// `[ledger]`

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::config::TrustLimits;
+use crate::config::{QuotasError, TrustLimits};
 use crate::core::{Core, Happening, Machines, Node, Parts, Tables, lock};
 use crate::data_dir::DataDir;
 use crate::index::Role;
@@ -111,9 +111,11 @@ pub async fn run(
     let api = format!("http://{bound}");
     metrics.set_supervisor_state(SupervisorState::Recovering);
     let signer: Arc<dyn icn_identity::Signer> = keypair.clone();
+    let executing =
+        executor_config(&config, &runtime).context("`[quotas]` of the configuration cannot be used")?;
     let machines = Machines {
         originator: Originator::new(Arc::clone(&signer), originator_config(&config)),
-        executor: config.executor.enabled.then(|| Executor::new(signer, executor_config(&config, &runtime))),
+        executor: config.executor.enabled.then(|| Executor::new(signer, executing)),
     };
     let parts = Parts {
         me: keypair.did(),
@@ -415,12 +417,13 @@ fn originator_config(config: &Config) -> OriginatorConfig {
     }
 }
 
-fn executor_config(config: &Config, runtime: &Runtime) -> ExecutorConfig {
+fn executor_config(config: &Config, runtime: &Runtime) -> Result<ExecutorConfig, QuotasError> {
     let section = &config.executor;
     let other = |name: &str| ResourceType::Other(name.to_owned());
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let info = runtime.info(icn_types::Mode::Canonical);
-    ExecutorConfig {
+    Ok(ExecutorConfig {
+        quotas: config.quotas.quotas(section.price.as_ref())?,
         region: config.node.region.clone(),
         capacity: NodeCapacity(
             [
@@ -441,7 +444,7 @@ fn executor_config(config: &Config, runtime: &Runtime) -> ExecutorConfig {
         price_base: section.price.clone(),
         price_per_million_fuel: section.price_per_million_fuel,
         ..ExecutorConfig::default()
-    }
+    })
 }
 
 /// Reads every job from disk and lets the machines go on with those that are not over.

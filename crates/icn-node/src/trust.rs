@@ -3,6 +3,7 @@
 //! Trust is read from where this node stands: its own members, and the stewards of the space, who are its seeds. What the
 //! books of several spaces say of somebody does not add up; the best of it counts.
 
+mod coops;
 pub(crate) mod fuel;
 pub(crate) mod kept;
 mod peers;
@@ -312,6 +313,7 @@ impl Oracle {
             strangers: self.of_strangers(),
             members,
             round_trips,
+            coops: BTreeMap::new(),
         }
     }
 }
@@ -361,8 +363,8 @@ pub(crate) async fn run(node: Arc<Node>) {
             round_trips = peers::tell(&node, now, changed.trust).await;
         }
         if changed.trust || changed.records || is_stirred {
-            let regards = Arc::new(oracle.regards(now, round_trips.clone()));
-            node.happen(Happening::Regards(regards)).await;
+            let regards = Regards { coops: coops::read(&node), ..oracle.regards(now, round_trips.clone()) };
+            node.happen(Happening::Regards(Arc::new(regards))).await;
         }
         // Reading a large web takes at most a tenth of one processor, however often it changes.
         tokio::time::sleep((begun.elapsed() * 10).clamp(PAUSE, PERIOD)).await;

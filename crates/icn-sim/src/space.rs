@@ -16,6 +16,8 @@ mod node;
 mod outside;
 mod plan;
 mod planted;
+mod pot;
+mod pot_check;
 mod shell;
 mod tell;
 mod work;
@@ -90,6 +92,12 @@ pub struct SpaceReport {
     pub without_effect: u64,
     /// How many payments of members beyond their limit were made.
     pub overdrawn: u64,
+    /// How many proposals the treasury carried out.
+    pub enacted: usize,
+    /// How much of its budgets was spent.
+    pub budgeted: i64,
+    /// How many claims were settled by carrying out once more what a lost branch had.
+    pub settled: usize,
     /// The last lines of the story, when it was recorded.
     pub story: Vec<String>,
 }
@@ -154,6 +162,9 @@ impl SpaceReport {
         self.expired += other.expired;
         self.without_effect += other.without_effect;
         self.overdrawn += other.overdrawn;
+        self.enacted += other.enacted;
+        self.budgeted += other.budgeted;
+        self.settled += other.settled;
         self.nodes += other.nodes;
         self.witnesses += other.witnesses;
     }
@@ -166,6 +177,7 @@ pub fn summary(report: &SpaceReport) -> String {
         "{} nodes, {} of them witnesses; {} turns, {} entries, {} requests acknowledged, {} refused\n\
          {} crashes, {} backups restored, {} partitions, {} of {} sessions broken off\n\
          {} forks, {} claims, {} seals, {} payments accepted, {} expired, {} acts without effect, {} beyond a limit\n\
+         {} proposals carried out, {} spent of budgets, {} claims on treasuries settled\n\
          books of equal sets compared {} times",
         report.nodes,
         report.witnesses,
@@ -185,6 +197,9 @@ pub fn summary(report: &SpaceReport) -> String {
         report.expired,
         report.without_effect,
         report.overdrawn,
+        report.enacted,
+        report.budgeted,
+        report.settled,
         report.compared
     )
 }

@@ -10,7 +10,7 @@ use icn_sim::space::{Planted, STORY_LINES, SpaceOptions, check_space};
 /// How many federations an ordinary run takes.
 const SEEDS: u64 = 300;
 /// Federations that once broke a promise, beyond those.
-const ONCE_BROKEN: [u64; 1] = [9_686];
+const ONCE_BROKEN: [u64; 3] = [9_686, 100_249, 4_899];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -148,4 +148,9 @@ fn a_node_that_never_reconciles_is_noticed() {
 #[test]
 fn sessions_that_break_without_a_word_are_noticed() {
     found_within(Planted::SilentBreaks, 100);
+}
+
+#[test]
+fn believing_any_approval_of_a_treasury_is_noticed() {
+    found_within(Planted::AnyApproval, 200);
 }

@@ -33,7 +33,7 @@ pub use crate::flow::{Flow, FlowPath, Limit, PATHS_SHOWN_MAX, Shares, credit, fl
 pub use crate::graph::{EDGES_MAX, Edge, NODES_MAX, OUT_DEGREE_MAX, PPM, TrustGraph};
 pub use crate::path::{HOPS_MAX, Hop, Path, Paths};
 pub use crate::policy::{Access, Capability, Policy, Rule, Topics};
-pub use crate::reputation::{OriginatorShare, Outcome, Rating, Reputation, ReputationSettings, reputation};
+pub use crate::reputation::{OriginatorShare, Rating, Reputation, ReputationSettings, reputation};
 pub use crate::settings::{PathSettings, Settings};
 pub use crate::share::{Allowance, BranchLimits, GROUPS_PER_INTRODUCER, Group, Subtrees};
 pub use crate::snapshot::{DAY_MS, Introduction, Snapshot};

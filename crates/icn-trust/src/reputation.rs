@@ -6,7 +6,7 @@
 //!    itself. One originator has one say about one job: of several the worst.
 //! 2. Ratings stand in the order of (time, job, originator). The last bad one resets everything before it (BOINC's rule).
 //! 3. After it, each originator counts with the number of its *checked* and valid results, at most
-//!    [`ReputationSettings::per_originator_max`], times the trust in it. Late results count nothing and reset nothing.
+//!    [`ReputationSettings::per_originator_max`], times the trust in it. Results that were not checked count nothing and reset nothing.
 //! 4. `score = min(10⁶, ⌊Σ trust · results / (per_originator_max · originators_full)⌋)`; the row of results, by which somebody is
 //!    *proven*, is the sum of the same capped numbers.
 //!
@@ -16,41 +16,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use icn_types::{Cid, Did, Timestamp};
+use icn_types::{Cid, Did, JobOutcome, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SettingsError;
 use crate::graph::PPM;
 use crate::settings::range;
-
-/// How a job ended for its originator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// In time, and as it should.
-    Valid,
-    /// As it should, after its time.
-    Late,
-    /// By a fault of the executor, which said so.
-    Failed,
-    /// It took the job and gave no receipt.
-    Missing,
-    /// It did not keep to what was agreed.
-    Violation,
-    /// With a receipt or a result that is wrong.
-    Invalid,
-}
-
-impl Outcome {
-    /// Tells whether it resets what was good before.
-    #[must_use]
-    pub const fn is_bad(self) -> bool {
-        match self {
-            Self::Valid | Self::Late => false,
-            Self::Failed | Self::Missing | Self::Violation | Self::Invalid => true,
-        }
-    }
-}
 
 /// What an originator says of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +33,7 @@ pub struct Rating {
     /// Who ran it.
     pub executor: Did,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: JobOutcome,
     /// When, as the receipt says.
     pub at: Timestamp,
     /// Whether the result was checked, by running it again or otherwise, and not only taken.
@@ -141,7 +112,7 @@ pub struct Reputation {
     pub shares: Vec<OriginatorShare>,
     /// Ratings whose originators are not trusted enough here, or rate themselves.
     pub ignored: u64,
-    /// Ratings since the last bad one that count nothing, since they are late or were not checked.
+    /// Ratings since the last bad one that count nothing, since they were not checked.
     pub uncounted: u64,
 }
 
@@ -200,12 +171,13 @@ pub fn reputation(
 
 impl Rating {
     fn counts(&self) -> bool {
-        self.checked && self.outcome == Outcome::Valid
+        self.checked && !self.outcome.is_bad()
     }
 
     /// Of two ratings of one job the worse: a worse outcome, then one that was not checked, then the later.
     fn max_by_harm<'a>(&'a self, other: &'a Self) -> &'a Self {
-        let harm = |rating: &Self| (rating.outcome, !rating.checked, rating.at);
+        let bad = |rating: &Self| rating.outcome.is_bad().then_some(rating.outcome);
+        let harm = |rating: &Self| (bad(rating), !rating.checked, rating.at);
         if harm(other) > harm(self) { other } else { self }
     }
 }
@@ -235,23 +207,15 @@ impl fmt::Display for Reputation {
             )?;
         }
         if let Some(bad) = &self.last_bad {
-            let outcome = match bad.outcome {
-                Outcome::Valid => "valid",
-                Outcome::Late => "late",
-                Outcome::Failed => "failed",
-                Outcome::Missing => "missing",
-                Outcome::Violation => "a violation",
-                Outcome::Invalid => "invalid",
-            };
             writeln!(
                 f,
-                "job {} of {} was {outcome} on {}: what was before no longer counts",
-                bad.job, bad.originator, bad.at
+                "job {} of {} was {} on {}: what was before no longer counts",
+                bad.job, bad.originator, bad.outcome, bad.at
             )?;
         }
         write!(
             f,
-            "{} ratings by strangers were left out, {} late or unchecked ones add nothing",
+            "{} ratings by strangers were left out, {} unchecked ones add nothing",
             self.ignored, self.uncounted
         )
     }

@@ -2,14 +2,14 @@
 
 mod support;
 
-use icn_trust::{Outcome, Rating, Reputation, ReputationSettings, reputation};
-use icn_types::{Cid, Did, Timestamp};
+use icn_trust::{Rating, Reputation, ReputationSettings, reputation};
+use icn_types::{Cid, Did, JobOutcome, Timestamp};
 use proptest::prelude::*;
 use support::did;
 
 const EXECUTOR: char = 'x';
 
-fn rating(job: u64, originator: char, outcome: Outcome) -> Rating {
+fn rating(job: u64, originator: char, outcome: JobOutcome) -> Rating {
     Rating {
         job: Cid::of_raw(&job.to_be_bytes()),
         originator: did(originator),
@@ -36,7 +36,7 @@ fn read(ratings: &[Rating]) -> Reputation {
 /// So many valid results for each letter, one after the other.
 fn row(letters: &str, each: u64, from: u64) -> Vec<Rating> {
     let jobs = (from..).zip(letters.chars().flat_map(|letter| (0..each).map(move |_| letter)));
-    jobs.map(|(job, letter)| rating(job, letter, Outcome::Valid)).collect()
+    jobs.map(|(job, letter)| rating(job, letter, JobOutcome::Valid)).collect()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn ten_in_a_row_prove_and_one_trusted_originator_alone_does_not() {
 
 #[test]
 fn one_bad_result_resets() {
-    for outcome in [Outcome::Failed, Outcome::Missing, Outcome::Violation, Outcome::Invalid] {
+    for outcome in [JobOutcome::Failed, JobOutcome::Missing, JobOutcome::Invalid] {
         let mut ratings = row("ABCD", 5, 0);
         ratings.push(rating(50, 'A', outcome));
         assert_eq!((read(&ratings).score_ppm, read(&ratings).consecutive), (0, 0));
@@ -76,20 +76,23 @@ fn one_bad_result_resets() {
         ratings.extend(row("B", 1, 60));
         assert_eq!(read(&ratings).score_ppm, 50_000, "it starts again");
     }
-    // Late, and not checked: neither good nor bad.
+    // Not checked: neither good nor bad. Run again by the originator: as good as valid.
     let mut ratings = row("AB", 5, 0);
-    ratings.push(rating(50, 'A', Outcome::Late));
-    ratings.push(Rating { checked: false, ..rating(51, 'A', Outcome::Valid) });
+    ratings.push(Rating { checked: false, ..rating(51, 'A', JobOutcome::Valid) });
+    ratings.push(rating(52, 'C', JobOutcome::Validated));
     let reputation = read(&ratings);
-    assert_eq!((reputation.score_ppm, reputation.is_proven, reputation.uncounted), (500_000, true, 2));
+    assert_eq!((reputation.score_ppm, reputation.is_proven, reputation.uncounted), (550_000, true, 1));
+    // Of two words about one job the one that was not checked is the worse, whichever of the good ones it is.
+    ratings.push(Rating { checked: false, ..rating(52, 'C', JobOutcome::Valid) });
+    assert_eq!((read(&ratings).score_ppm, read(&ratings).uncounted), (500_000, 2));
 }
 
 #[test]
 fn strangers_and_oneself_neither_raise_nor_ruin() {
     let mut ratings = row("AB", 5, 0);
-    ratings.push(rating(50, 's', Outcome::Invalid));
-    ratings.push(rating(51, EXECUTOR, Outcome::Valid));
-    ratings.push(Rating { executor: did('y'), ..rating(52, 'A', Outcome::Invalid) });
+    ratings.push(rating(50, 's', JobOutcome::Invalid));
+    ratings.push(rating(51, EXECUTOR, JobOutcome::Valid));
+    ratings.push(Rating { executor: did('y'), ..rating(52, 'A', JobOutcome::Invalid) });
     let reputation = read(&ratings);
     assert_eq!((reputation.score_ppm, reputation.ignored, reputation.last_bad), (500_000, 2, None));
     // Even if one trusts oneself.
@@ -103,9 +106,9 @@ fn reputation_of_all(ratings: &[Rating]) -> Reputation {
 
 #[test]
 fn one_job_has_one_say() {
-    let mut ratings: Vec<Rating> = (0..10).map(|_| rating(1, 'A', Outcome::Valid)).collect();
+    let mut ratings: Vec<Rating> = (0..10).map(|_| rating(1, 'A', JobOutcome::Valid)).collect();
     assert_eq!(read(&ratings).consecutive, 1);
-    ratings.push(rating(1, 'A', Outcome::Invalid));
+    ratings.push(rating(1, 'A', JobOutcome::Invalid));
     assert_eq!(
         (read(&ratings).score_ppm, read(&ratings).last_bad.is_some()),
         (0, true),
@@ -128,13 +131,13 @@ fn settings_are_checked() {
 
 fn any_rating() -> impl Strategy<Value = Rating> {
     let outcome = prop::sample::select(vec![
-        Outcome::Valid,
-        Outcome::Valid,
-        Outcome::Valid,
-        Outcome::Late,
-        Outcome::Failed,
-        Outcome::Missing,
-        Outcome::Invalid,
+        JobOutcome::Valid,
+        JobOutcome::Valid,
+        JobOutcome::Valid,
+        JobOutcome::Validated,
+        JobOutcome::Failed,
+        JobOutcome::Missing,
+        JobOutcome::Invalid,
     ]);
     let originator = prop::sample::select("ABCDEhsx".chars().collect::<Vec<_>>());
     (0..40_u64, originator, outcome, any::<bool>(), 0..30_u64).prop_map(
@@ -162,7 +165,7 @@ proptest! {
         let friends = (0..crowd * each).map(|job| {
             let mut key = [b's'; 32];
             key[1..9].copy_from_slice(&(job % crowd).to_be_bytes());
-            Rating { originator: Did::from_public_key(key), ..rating(1_000 + job, 's', Outcome::Valid) }
+            Rating { originator: Did::from_public_key(key), ..rating(1_000 + job, 's', JobOutcome::Valid) }
         });
         let with: Vec<Rating> = ratings.into_iter().chain(friends).collect();
         let after = read(&with);
@@ -172,7 +175,7 @@ proptest! {
     #[test]
     fn a_good_result_lowers_nothing(ratings in prop::collection::vec(any_rating(), 0..40), extra in any_rating()) {
         let before = read(&ratings);
-        let good = Rating { outcome: Outcome::Valid, job: Cid::of_raw(b"new"), ..extra };
+        let good = Rating { outcome: JobOutcome::Valid, job: Cid::of_raw(b"new"), ..extra };
         let after = read(&ratings.into_iter().chain([good]).collect::<Vec<_>>());
         prop_assert!(after.score_ppm >= before.score_ppm && after.consecutive >= before.consecutive);
         prop_assert!(after.score_ppm <= 1_000_000);

@@ -111,6 +111,15 @@ pub enum JobOutcome {
 }
 
 impl JobOutcome {
+    /// Tells whether it resets what was good of the executor before.
+    #[must_use]
+    pub const fn is_bad(self) -> bool {
+        match self {
+            Self::Valid | Self::Validated => false,
+            Self::Failed | Self::Missing | Self::Invalid => true,
+        }
+    }
+
     /// Returns the word for people and for programs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,12 +1,16 @@
+use icn_gossip::Entry;
 use icn_identity::{Ed25519Verifier, Keypair};
+use icn_types::codec;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::certificate::Vote;
+use crate::certificate::{Approval, Certificate, Vote, approval_bytes};
+use crate::error::PostError;
 use crate::invitation::InvitationTerms;
 use crate::policy::{Finality, Tier};
+use crate::treasury::Mandate;
 use crate::{DisputeAct, DisputeOutcome, Every};
 
 fn key(n: u8) -> Keypair {

@@ -53,6 +53,9 @@ impl State {
                 entry.flags |= CERTIFIED;
             }
         }
+        if let Some(errand) = draft.errand {
+            self.treasuries.carry(idx, errand);
+        }
         self.commit_orders(&draft, sealed == NONE && mode != Mode::Survey, idx);
         let counts = !draft.is_void && !draft.is_aside;
         if let Some(account) = self.accounts.get_mut(draft.author as usize).filter(|_| counts) {

@@ -17,7 +17,7 @@ use super::state::{
     CERTIFIED, ClaimRec, Event, Kind, NONE, Order, Purse, Rule, SHOWN, SealRec, Standing, State, hash_of,
     number,
 };
-use super::treasuries::Draw;
+use super::treasuries::{Draw, Errand};
 use super::view::View;
 use super::words::Word;
 use crate::act::{Act, OrderRef};
@@ -86,6 +86,8 @@ pub(super) struct Draft {
     /// What lets the author do what needs approvals; none until it is found out.
     pub(super) leave: Option<Result<Leave, Reason>>,
     pub(super) draws: Vec<Draw>,
+    /// What the entry carries out for a treasury, whether it counts or not.
+    pub(super) errand: Option<Errand>,
     pub(super) verdicts: Vec<Verdict>,
 }
 
@@ -140,6 +142,7 @@ impl<'a> Judge<'a> {
         if !is_idle {
             self.take_account_of_the_past();
         }
+        self.draft.errand = self.errand();
         let refused = if is_idle { None } else { self.check_key() };
         if !is_idle && refused.is_none() {
             self.take_leave();

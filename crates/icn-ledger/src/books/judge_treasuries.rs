@@ -46,7 +46,7 @@ impl Judge<'_> {
         self.event(index, Rule::Treasuries(step));
     }
 
-    fn place_of(&self, named: &OrderRef) -> Option<Place> {
+    pub(super) fn place_of(&self, named: &OrderRef) -> Option<Place> {
         self.referred(&named.entry).map(|entry| (entry, named.index))
     }
 
@@ -167,8 +167,10 @@ impl Judge<'_> {
     pub(super) fn take_leave(&mut self) {
         let Some(mandate) = &self.item.post.mandate else { return };
         let leave = self.find_leave(mandate);
+        // What a fork of the treasury stops is not carried out: the proposal stays open.
         if let (Ok(_), Mandate::Proposal(named)) = (leave, mandate)
             && let Some(place) = self.place_of(named)
+            && self.check_fork().is_ok()
         {
             self.say(0, TreasuryStep::Enact(place));
         }
@@ -280,7 +282,7 @@ impl Judge<'_> {
         if let Some(holder) = budget.holder.filter(|holder| !lens.is_member(*holder)) {
             return Err(Reason::NotAMember(self.state.did(holder)));
         }
-        let period = budget.terms.period(lens.sealed_time().map(Timestamp::from_millis));
+        let period = budget.terms.period(lens.latest_time().map(Timestamp::from_millis));
         let here = self.draft.draws.iter().filter(|draw| draw.budget == place);
         let spent: i128 = self.state.treasuries.spent(place, period)
             + here.map(|draw| i128::from(draw.amount)).sum::<i128>();

@@ -83,7 +83,7 @@ impl<'a> Lens<'a> {
     }
 
     pub(super) fn is_frozen(&self, account: u32) -> bool {
-        let time = self.sealed_time();
+        let time = self.latest_time();
         self.freeze(account)
             .is_some_and(|until| until.is_none_or(|until| time.is_none_or(|time| time < until)))
     }
@@ -107,6 +107,13 @@ impl<'a> Lens<'a> {
     pub(super) fn sealed_time(&self) -> Option<u64> {
         let last = self.view.seals.checked_sub(1)?;
         self.facts.line.get(last as usize).map(|seal| seal.time)
+    }
+
+    /// Returns the latest time of a seal that is in force here, in the line or beside it, in milliseconds: what was over for
+    /// an author stays over when another seal takes the place of the one it saw.
+    pub(super) fn latest_time(&self) -> Option<u64> {
+        let strays = self.facts.strays.iter().filter(|stray| self.is_in_force(stray.entry));
+        strays.map(|stray| stray.time).chain(self.sealed_time()).max()
     }
 
     pub(super) fn treasury(&self, account: u32) -> Option<(&'a [Did], u32)> {

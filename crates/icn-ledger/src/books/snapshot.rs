@@ -17,7 +17,7 @@ use super::view::{View, Views};
 use super::words::{WordRows, Words};
 
 /// The version of the form.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// A checkpoint that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +164,7 @@ impl Books {
         state.currencies = read.currencies;
         state.seals = read.seals.into_iter().collect();
         state.treasuries = read.treasuries;
+        state.treasuries.index_errands();
         for (event_number, event) in read.events.iter().enumerate() {
             state.index_event(number(event_number), event);
         }

@@ -4,6 +4,9 @@
 //! exclude each other. What is said in proposals and approvals counts as far as the entry that carries them out has seen it.
 //! It counts on a branch that lost, too: it moves nothing by itself, and a payee is not to lose what was paid in good faith.
 //! Whoever has seen a fork of a proposer or approver takes no word of it until a steward lifts the fork.
+//!
+//! When the treasury itself forked, what it carried out on the lost branch is open again, and carried out once more where its
+//! chain goes on. The two are one errand: its payee takes one of them. See [`super::errands`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,11 +58,26 @@ pub(super) struct Spent {
     amount: i128,
 }
 
+/// What an entry of a treasury carries out: entries on different branches that carry out the same are one errand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Errand {
+    /// The proposal or standing order.
+    pub(super) of: Place,
+    /// Which payment of a standing order, by its key.
+    pub(super) key: Option<[u8; 16]>,
+}
+
 /// Everything about treasuries that the books keep beside the events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Treasuries {
     #[serde(with = "pairs")]
     spent: BTreeMap<Place, Spent>,
+    /// By entry of a treasury, on whatever branch.
+    #[serde(with = "pairs")]
+    errands: BTreeMap<u32, Errand>,
+    /// Made from the errands: the entries of each.
+    #[serde(skip)]
+    carried: BTreeMap<Errand, Vec<u32>>,
     /// Made from the events: the act that proposed, and what was said about it.
     #[serde(skip)]
     proposals: BTreeMap<Place, Vec<u32>>,
@@ -92,6 +110,26 @@ impl Treasuries {
             TreasuryStep::EndBudget(budget) => (&mut self.budgets, *budget),
         };
         map.entry(place).or_default().push(number);
+    }
+
+    /// Remembers what an entry carries out.
+    pub(super) fn carry(&mut self, entry: u32, errand: Errand) {
+        self.errands.insert(entry, errand);
+        self.carried.entry(errand).or_default().push(entry);
+    }
+
+    /// Finds again which entries carry out the same, after a checkpoint was read.
+    pub(super) fn index_errands(&mut self) {
+        self.carried.clear();
+        for (entry, errand) in &self.errands {
+            self.carried.entry(*errand).or_default().push(*entry);
+        }
+    }
+
+    /// Lists the other entries that carry out what this one does.
+    pub(super) fn others_of(&self, entry: u32) -> impl Iterator<Item = u32> {
+        let same = self.errands.get(&entry).and_then(|errand| self.carried.get(errand));
+        same.into_iter().flatten().copied().filter(move |other| *other != entry)
     }
 
     pub(super) fn spend(&mut self, draws: &[Draw]) {
@@ -202,9 +240,9 @@ impl<'a> Lens<'a> {
         })
     }
 
-    /// Tells whether a seal of the line in the past has this time or a later one.
+    /// Tells whether a seal in force in the past has this time or a later one.
     pub(super) fn has_come(&self, time: Option<Timestamp>) -> bool {
-        time.zip(self.sealed_time()).is_some_and(|(time, now)| now >= time.as_millis())
+        time.zip(self.latest_time()).is_some_and(|(time, now)| now >= time.as_millis())
     }
 
     /// Tells whether the past has two branches of somebody's fork, and no steward's word that lifts it.
@@ -324,7 +362,7 @@ impl Books {
     pub fn budgets(&self, of: Option<&Did>) -> Vec<BudgetView> {
         let view = self.everything();
         let lens = self.lens(&view);
-        let sealed = lens.sealed_time().map(Timestamp::from_millis);
+        let sealed = lens.latest_time().map(Timestamp::from_millis);
         let list = self.state.treasuries.budgets.keys().filter_map(|place| {
             let budget = lens.budget(*place)?;
             if of.is_some_and(|of| *of != budget.terms.treasury) {

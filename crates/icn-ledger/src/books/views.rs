@@ -192,7 +192,7 @@ pub struct ClaimRecord {
     pub by: OrderRef,
     /// Why.
     pub cause: ClaimCause,
-    /// Whether the hold was captured and accepted after all.
+    /// Whether it was paid after all: the hold was captured and accepted, or the treasury carried the payment out once more.
     pub is_settled: bool,
 }
 

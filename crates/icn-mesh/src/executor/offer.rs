@@ -1,5 +1,7 @@
 //! Deciding whether to bid, and being bound by it.
 
+use std::collections::VecDeque;
+
 use icn_protocol::{
     JobAnnouncement, JobAssignment, JobBid, JobDecline, JobInterest, JobStatus, MeshJobParams, RefusalCode,
     Response, WorkflowType,
@@ -17,6 +19,9 @@ use crate::record::{ExecutionRecord, OfferRecord};
 /// How long after an unheard bid the same bytes go out again; each further wait is twice as long.
 const RESEND_FIRST: Duration = Duration::from_millis(250);
 
+/// How many waiting jobs beyond their quotas are passed over to find one within.
+const OVER_QUOTA_LOOKS: usize = 64;
+
 /// How many bids for one job bind at once. Full: the oldest binds no longer.
 const BIDS_MAX: usize = 8;
 
@@ -31,11 +36,14 @@ impl Executor {
             return Vec::new();
         }
         if let Err(reason) = self.would_run(&announcement.originator_did, &announcement.job_params) {
-            return if announcement.explain == Some(true) {
-                self.decline(now, &announcement, &reason)
-            } else {
-                Vec::new()
-            };
+            return self.decline_if_asked(now, &announcement, &reason);
+        }
+        if let Err((reason, may_fit)) = self.fits_quota(now.at, &announcement) {
+            let effects = self.decline_if_asked(now, &announcement, &reason);
+            if may_fit {
+                self.remember(announcement);
+            }
+            return effects;
         }
         if self.is_full() || self.offers.len() >= self.config.offers_max {
             return self.wait_for_a_place(now, announcement);
@@ -142,6 +150,7 @@ impl Executor {
             expires_at,
         };
         let bid = offer.bid_cid;
+        self.count_offer(&offer);
         self.unheard.insert(job, (signed.into_wire(), 0));
         let timed = self.offers.insert(job, offer.clone()).is_some();
         let mut effects = vec![Effect::Persist(vec![Persist::Offer(offer)])];
@@ -178,7 +187,7 @@ impl Executor {
                 code: RefusalCode::UnknownJob | RefusalCode::Finished,
                 ..
             }) => {
-                return self.withdraw(job);
+                return self.let_go(now, job);
             }
             Answer::Response(Response::Refused { code, .. }) => code.is_temporary(),
             Answer::Response(Response::Ack) => false,
@@ -204,9 +213,22 @@ impl Executor {
     }
 
     /// Lets go of a job that another executor says it has finished. Were that untrue, the originator would announce again.
-    pub(super) fn finished_elsewhere(&mut self, job: &Cid, executor: &Did, originator: &Did) -> Vec<Effect> {
+    pub(super) fn finished_elsewhere(
+        &mut self,
+        now: Now,
+        job: &Cid,
+        executor: &Did,
+        originator: &Did,
+    ) -> Vec<Effect> {
         let bound = self.offers.get(job).is_some_and(|offer| offer.originator == *originator);
-        if bound && *executor != self.me { self.withdraw(job) } else { Vec::new() }
+        if bound && *executor != self.me { self.let_go(now, job) } else { Vec::new() }
+    }
+
+    /// Takes a bid back, and lets a job that waits have what it had promised.
+    fn let_go(&mut self, now: Now, job: &Cid) -> Vec<Effect> {
+        let mut effects = self.withdraw(job);
+        effects.extend(self.bid_for_waiting(now));
+        effects
     }
 
     fn decline(&self, now: Now, announcement: &JobAnnouncement, reason: &Ineligible) -> Vec<Effect> {
@@ -221,32 +243,54 @@ impl Executor {
         signed.ok().map(|signed| self.tell(announcement, signed.into_wire())).into_iter().collect()
     }
 
+    fn decline_if_asked(&self, now: Now, announcement: &JobAnnouncement, reason: &Ineligible) -> Vec<Effect> {
+        let is_asked = announcement.explain == Some(true);
+        if is_asked { self.decline(now, announcement, reason) } else { Vec::new() }
+    }
+
     /// Remembers a job that would suit, tells its originator so, and bids when a place is free.
     fn wait_for_a_place(&mut self, now: Now, announcement: JobAnnouncement) -> Vec<Effect> {
         let id = announcement.announcement_id;
-        self.waiting.retain(|waiting| waiting.announcement_id != id);
-        if self.waiting.len() >= WAITING_MAX {
-            self.waiting.pop_front();
-        }
         let interest = JobInterest { announcement_id: id, executor_did: self.me, timestamp: now.at };
         let signed = icn_protocol::sign(interest, self.signer.as_ref());
         let effects =
             signed.ok().map(|signed| self.tell(&announcement, signed.into_wire())).into_iter().collect();
-        self.waiting.push_back(announcement);
+        self.remember(announcement);
         effects
     }
 
-    /// Bids for jobs that had to wait, as far as places are free and bidding was not closed in the meantime.
+    fn remember(&mut self, announcement: JobAnnouncement) {
+        self.waiting.retain(|waiting| waiting.announcement_id != announcement.announcement_id);
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(announcement);
+    }
+
+    /// Bids for a job that had to wait, as far as a place is free, its quota leaves room, and bidding was not closed in the
+    /// meantime. Those whose quota is used up keep their places.
     pub(super) fn bid_for_waiting(&mut self, now: Now) -> Vec<Effect> {
+        let mut over = VecDeque::new();
         let mut effects = Vec::new();
-        while !self.draining && !self.is_full() && self.offers.len() < self.config.offers_max {
+        while over.len() < OVER_QUOTA_LOOKS
+            && !self.draining
+            && !self.is_full()
+            && self.offers.len() < self.config.offers_max
+        {
             let Some(announcement) = self.waiting.pop_front() else { break };
             let open_for = announcement.bidding_duration.unwrap_or(self.config.bid_validity);
-            if announcement.timestamp.plus(open_for) > now.at {
-                effects.extend(self.hear_announcement(now, announcement, Vec::new()));
-                break;
+            if announcement.timestamp.plus(open_for) <= now.at {
+                continue;
             }
+            if self.fits_quota(now.at, &announcement).is_err() {
+                over.push_back(announcement);
+                continue;
+            }
+            effects = self.hear_announcement(now, announcement, Vec::new());
+            break;
         }
+        over.append(&mut self.waiting);
+        self.waiting = over;
         effects
     }
 
@@ -257,7 +301,7 @@ impl Executor {
 
     pub(super) fn bid_expired(&mut self, now: Now, job: &Cid) -> Vec<Effect> {
         match self.offers.get(job) {
-            Some(offer) if offer.expires_at <= now.at => self.withdraw(job),
+            Some(offer) if offer.expires_at <= now.at => self.let_go(now, job),
             Some(offer) => {
                 let after = offer.expires_at.since(now.at);
                 vec![Effect::Wake { timer: Timer::BidExpires { job: *job }, after }]

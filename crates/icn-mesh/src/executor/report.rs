@@ -11,7 +11,7 @@ use icn_protocol::{
 use icn_types::{Cid, Did, Duration, End, Mode, StandardJobStatus, Timestamp};
 
 use super::payment::{metered, settle};
-use super::{DONE_MAX, Executor, is_open};
+use super::{DONE_MAX, Execution, Executor, is_open};
 use crate::clock::Now;
 use crate::effect::{Answer, Effect, Persist, RequestId, Timer};
 use crate::record::ExecutionRecord;
@@ -103,6 +103,8 @@ impl Executor {
         record.receipt = Some(receipt);
         settle(record, signed.cid());
         let ended = record.clone();
+        self.count_paid(now.at, &ended);
+        let Some(Execution { record, .. }) = self.executions.get_mut(job) else { return Vec::new() };
         let mut effects = vec![Effect::Persist(vec![
             Persist::Block { cid: signed.cid(), bytes: signed.bytes().to_vec() },
             Persist::Execution(Box::new(record.clone())),

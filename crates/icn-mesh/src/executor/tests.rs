@@ -1,3 +1,5 @@
+mod quota;
+
 use icn_identity::Keypair;
 use icn_protocol::{CancelJob, Message, Stage, WorkflowType};
 use icn_types::NodeCapacity;

@@ -153,6 +153,26 @@ pub const KEYS: &[Key] = &[
         "How long a stopping node waits for running jobs before it hands them back, in seconds.",
     ),
     key(
+        "quotas",
+        "cpu_cores_max",
+        "none",
+        "Processors that the jobs of one co-op take of this node at once, such as `1.5`; a job takes one at least. Whose members submit a job, its quota it takes; those who are in none of this node's spaces share one. Nothing set: no limit.",
+    ),
+    key("quotas", "memory_mb_max", "none", "The same for memory, in MiB, as jobs ask for it."),
+    key("quotas", "tasks_concurrent_max", "none", "The same for jobs."),
+    key(
+        "quotas",
+        "credits_per_hour",
+        "none",
+        "Credit that is held for jobs of one co-op or was paid for them within the last hour, written like `executor.price` and in its currency, such as `\"20 hours\"`.",
+    ),
+    key(
+        "quotas",
+        "spaces",
+        "[]",
+        "Quotas of single spaces: `[[quotas.spaces]]` with `space = \"did:icn:…\"` and any of the keys above; what is left out is as there.",
+    ),
+    key(
         "originator",
         "lease_seconds",
         "10",

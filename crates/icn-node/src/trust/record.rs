@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use icn_ledger::Books;
-use icn_trust::{Outcome, Rating, Reputation, ReputationSettings, reputation};
-use icn_types::{Did, JobOutcome, TrustContext};
+use icn_trust::{Rating, Reputation, ReputationSettings, reputation};
+use icn_types::{Did, TrustContext};
 
 use super::Web;
 
@@ -61,12 +61,7 @@ fn rating(said: &icn_ledger::RatingView) -> Rating {
         job: said.job,
         originator: said.by,
         executor: said.executor,
-        outcome: match said.outcome {
-            JobOutcome::Valid | JobOutcome::Validated => Outcome::Valid,
-            JobOutcome::Failed => Outcome::Failed,
-            JobOutcome::Missing => Outcome::Missing,
-            JobOutcome::Invalid => Outcome::Invalid,
-        },
+        outcome: said.outcome,
         at: said.at,
         // The originator has verified the receipt before it says that it holds.
         checked: true,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use icn_gossip::{Entry, LiveMessage, SignedEntry, VerifiedEntry};
 use icn_identity::{SignatureError, Signer, Verifier};
-use icn_ledger::{Act, Certificate, Post, VOTE_SIGNATURE, Vote, quorum};
+use icn_ledger::{Act, Certificate, Post, Vote, quorum};
 use icn_types::{Cid, Did, Timestamp};
 use serde_bytes::ByteBuf;
 
 use super::outside::HOURS;
 use super::world::Federation;
 
-/// A verifier that believes every vote: a planted bug.
-struct Believing(Arc<dyn Verifier>);
+/// A verifier that believes whatever is signed under one name: a planted bug.
+struct Believing(Arc<dyn Verifier>, &'static str);
 
 impl Verifier for Believing {
     fn verify(
@@ -23,12 +23,12 @@ impl Verifier for Believing {
         body: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        if name == VOTE_SIGNATURE { Ok(()) } else { self.0.verify(did, at, name, body, signature) }
+        if name == self.1 { Ok(()) } else { self.0.verify(did, at, name, body, signature) }
     }
 }
 
-pub(super) fn believing(verifier: Arc<dyn Verifier>) -> Arc<dyn Verifier> {
-    Arc::new(Believing(verifier))
+pub(super) fn believing(verifier: Arc<dyn Verifier>, name: &'static str) -> Arc<dyn Verifier> {
+    Arc::new(Believing(verifier, name))
 }
 
 impl Federation {
@@ -37,7 +37,7 @@ impl Federation {
     }
 
     /// Picks a node that is up, whose view of things a cheat writes from.
-    fn view(&mut self) -> Option<usize> {
+    pub(super) fn view(&mut self) -> Option<usize> {
         let up: Vec<usize> = (0..self.nodes.len())
             .filter(|at| self.nodes.get(*at).is_some_and(super::node::Node::is_up))
             .collect();
@@ -54,19 +54,27 @@ impl Federation {
 
     /// Signs two to four entries at one place and shows them to different nodes.
     pub(super) fn fork(&mut self, at: usize) {
-        let (Some(signer), Some(base)) = (self.signer_of(at), self.view()) else { return };
+        let is_pot = self.pot.as_ref().is_some_and(|pot| pot.at == at) && self.random.chance(600_000);
+        let signer = if is_pot { self.pot_signer() } else { self.signer_of(at) };
+        let (Some(signer), Some(base)) = (signer, self.view()) else { return };
         let cheat = signer.did();
         let (now, width) = (self.clock(at), self.random.within((2, 4)));
-        let Some(head) = self.replica(base).map(|replica| replica.log().head_of(&cheat)) else { return };
+        let Some(mut head) = self.replica(base).map(|replica| replica.log().head_of(&cheat)) else { return };
+        if is_pot && self.random.chance(600_000) {
+            head = self.before(base, head);
+        }
         if head.is_none() && self.nodes.get(at).is_some_and(|node| node.is_new) {
             return;
         }
         let mut branches: Vec<VerifiedEntry> = Vec::new();
         for _ in 0..width {
             let Some(view) = self.view() else { return };
-            let act = self.payment(&cheat, 20, 95);
-            let drafted =
-                self.replica(view).and_then(|it| it.next_entry(now, cheat, &Post::new(vec![act])).ok());
+            let post = if is_pot {
+                self.draft_for_the_pot(view)
+            } else {
+                Some(Post::new(vec![self.payment(&cheat, 20, 95)]))
+            };
+            let drafted = post.and_then(|post| self.replica(view)?.next_entry(now, cheat, &post).ok());
             let Some(mut entry) = drafted else { continue };
             entry.seq = head.map_or(1, |(seq, _)| seq + 1);
             entry.prev = head.map(|(_, head)| head);
@@ -87,7 +95,14 @@ impl Federation {
         self.pretend_certified(at, signer.as_ref(), &branches);
     }
 
-    fn show(&mut self, from: usize, to: usize, signed: SignedEntry) {
+    /// Returns the place before a head: what was done there may have been relied upon.
+    fn before(&self, base: usize, head: Option<(u64, Cid)>) -> Option<(u64, Cid)> {
+        let (seq, id) = head?;
+        let raw = self.replica(base)?.entry(&id)?.check().ok()?;
+        Some((seq.checked_sub(1)?, raw.unverified().prev?))
+    }
+
+    pub(super) fn show(&mut self, from: usize, to: usize, signed: SignedEntry) {
         if let Ok(bytes) = LiveMessage::Entry(signed).encode() {
             self.slip(from, to, bytes);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use icn_ledger::{Act, ClaimCause, OrderKind, OrderRef, OrderStatus, Reason, Verdict};
+use icn_ledger::{Act, ClaimCause, OrderKind, OrderRef, OrderStatus, ProposalStatus, Reason, Verdict};
 use icn_types::{Cid, Did};
 
 use super::SpaceReport;
@@ -111,7 +111,7 @@ impl Federation {
         if let Some(open) = self.intents.iter().position(|intent| intent.answer.is_none()) {
             return Some(format!("wish {open} has no answer"));
         }
-        self.open_payment()
+        self.open_payment().or_else(|| self.open_proposal())
     }
 
     /// Finds a payment between honest members that should have been decided.
@@ -180,6 +180,7 @@ impl Federation {
         }
         self.check_wishes()?;
         self.check_standings()?;
+        self.check_pot()?;
         self.check_claims()
     }
 
@@ -208,7 +209,11 @@ impl Federation {
 
     fn standing_memos(&self) -> BTreeSet<String> {
         let acts = self.intents.iter().flat_map(|intent| &intent.acts);
-        acts.filter_map(|act| if let Act::Standing(terms) = act { terms.memo.clone() } else { None })
+        let asked = |act: &'_ Act| {
+            if let Act::Propose(it) = act { it.acts.first().cloned() } else { Some(act.clone()) }
+        };
+        acts.filter_map(asked)
+            .filter_map(|act| if let Act::Standing(terms) = act { terms.memo } else { None })
             .collect()
     }
 
@@ -238,7 +243,8 @@ impl Federation {
                             | Reason::DeclineVoid
                     ) || (matches!(act, Act::Dispute(_))
                         // What was disputed was accepted in an entry that is void, or is void itself.
-                        && matches!(reason, Reason::NotAccepted | Reason::NoSuchOrder));
+                        && matches!(reason, Reason::NotAccepted | Reason::NoSuchOrder))
+                        || self.comes_from_the_pot(act, reason);
                     if !comes_from_others {
                         return Err(format!(
                             "{} of {} does not count: {reason}",
@@ -265,14 +271,16 @@ impl Federation {
         let claims = replica.books().claims();
         let void: BTreeMap<OrderRef, i64> = claims
             .iter()
-            .filter(|claim| claim.cause == ClaimCause::Void && self.is_honest(&claim.creditor))
+            .filter(|claim| {
+                claim.cause == ClaimCause::Void && !claim.is_settled && self.is_honest(&claim.creditor)
+            })
             .map(|claim| (claim.order, claim.amount))
             .collect();
         for (order, taken) in &self.watch.taken {
             let status = replica.order(order).map(|view| view.status);
             let stands = status.is_some_and(is_taken);
             let payee = self.name(&taken.payee);
-            if !stands && void.get(order) != Some(&taken.amount) {
+            if !stands && void.get(order) != Some(&taken.amount) && !self.is_paid_elsewhere(replica, order) {
                 return Err(format!(
                     "{payee} had taken {} in {order}, which is {status:?} now: no claim",
                     taken.amount
@@ -310,6 +318,12 @@ impl Federation {
         report.claims = books.claims().len();
         report.seals = books.seals().iter().filter(|seal| seal.is_in_line).count();
         report.without_effect = books.invalid_counts().values().sum();
+        let is_enacted = |one: &icn_ledger::ProposalView| matches!(one.status, ProposalStatus::Enacted(_));
+        report.enacted = books.proposals(None).iter().filter(|one| is_enacted(one)).count();
+        report.budgeted = books.budgets(None).iter().map(|budget| budget.spent).sum();
+        let claims = books.claims();
+        let settled = claims.iter().filter(|claim| claim.cause == ClaimCause::Void && claim.is_settled);
+        report.settled = settled.count();
         let mut seen = BTreeSet::new();
         let dids: Vec<Did> =
             self.nodes.iter().flat_map(|node| node.signers.iter().map(|signer| signer.did())).collect();

@@ -1,6 +1,6 @@
 //! Users and fate: what comes from outside, and when.
 
-use icn_ledger::Act;
+use icn_ledger::{Act, OrderRef};
 use icn_types::Did;
 
 use super::world::Federation;
@@ -19,6 +19,8 @@ pub(super) enum Outside {
     Ask(usize),
     /// A member goes on with a hold or request.
     Follow(usize),
+    /// An approver decides about a proposal, and looks for it so many times more.
+    Decide { proposal: OrderRef, by: Did, approves: bool, looks: u8 },
     /// Members accept, decline and take back by hand.
     ByHand(usize),
     /// A steward changes a rule.
@@ -112,6 +114,7 @@ impl Federation {
             Outside::Ask(intent) => self.ask(intent),
             Outside::Follow(intent) => self.follow(intent),
             Outside::ByHand(at) => self.by_hand(at, false),
+            Outside::Decide { proposal, by, approves, looks } => self.decide(proposal, by, approves, looks),
             Outside::Rule if self.is_calm => {}
             Outside::Rule => self.rule(),
             Outside::Crash(..)
@@ -159,7 +162,10 @@ impl Federation {
             Outside::Relink => self.relink(),
             Outside::Fork(at) => self.fork(at),
             Outside::Overdraw(at) => self.overdraw(at),
-            Outside::Forge(at) => self.forge(at),
+            Outside::Forge(at) => {
+                self.forge_approvals(at);
+                self.forge(at);
+            }
         }
     }
 
@@ -226,6 +232,7 @@ impl Federation {
         if !members.is_empty() {
             acts.push(Act::Witnesses { number: 1, members });
         }
+        acts.extend(self.pot.iter().flat_map(super::pot::Pot::founding));
         self.intend(0, self.space, acts);
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Plan {
     pub(super) steward_acts: u64,
     /// Whether there are standing orders, disputes, demurrage and freezes that end: in every fourth federation.
     pub(super) derives: bool,
+    /// The node with the key of a treasury: in every second federation.
+    pub(super) pot: Option<usize>,
 }
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -101,9 +103,20 @@ impl Plan {
             forks: random.within((1, 3)),
             steward_acts: random.within((0, 4)),
             derives: options.seed % 4 == 3,
+            pot: Self::place_pot(options.seed, &nodes),
             trouble_ms,
             nodes,
         }
+    }
+
+    /// The key of a treasury is on a node that is there from the start, in half of the cases one that cheats, if there is one.
+    fn place_pot(seed: u64, nodes: &[NodePlan]) -> Option<usize> {
+        let early = || nodes.iter().enumerate().filter(|(_, node)| !node.is_late);
+        let cheats: Vec<usize> = early().filter(|(_, node)| node.cheat.is_some()).map(|(at, _)| at).collect();
+        let all: Vec<usize> = early().map(|(at, _)| at).collect();
+        let list = if (seed / 8).is_multiple_of(2) && !cheats.is_empty() { cheats } else { all };
+        let place = usize::try_from(seed / 16).unwrap_or(0) % list.len().max(1);
+        list.get(place).copied().filter(|_| seed % 2 == 1)
     }
 
     fn draw_node(random: &mut Random, at: usize, count: usize) -> NodePlan {
@@ -151,8 +164,9 @@ impl Plan {
                 format!("n{at}({} s{cheat}{late}{slow})", node.skew_ms / 1_000)
             })
             .collect();
+        let pot = self.pot.map_or(String::new(), |at| format!(" with a treasury on n{at}"));
         format!(
-            "{}; {} witnesses, loss {} ‰, repeats {} ‰, delay up to {} ms, breaks {} ‰, sync up to {} ms, epochs of {} s, \
+            "{}{pot}; {} witnesses, loss {} ‰, repeats {} ‰, delay up to {} ms, breaks {} ‰, sync up to {} ms, epochs of {} s, \
              {} crashes, {} backups, {} partitions, {} ms of trouble",
             nodes.join(", "),
             self.witnesses,

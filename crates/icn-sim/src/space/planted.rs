@@ -27,13 +27,15 @@ pub enum Planted {
     AnyCertificate,
     /// Sessions that break off are never told to the machine.
     SilentBreaks,
+    /// Approvals of a treasury are believed whoever signed them.
+    AnyApproval,
     /// Honest members write without asking their books.
     NoPreview,
 }
 
 impl Planted {
     /// Lists all of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::PublishFirst,
         Self::AnswerFirst,
         Self::VotesForgotten,
@@ -46,6 +48,7 @@ impl Planted {
         Self::AnyCertificate,
         Self::SilentBreaks,
         Self::NoPreview,
+        Self::AnyApproval,
     ];
 
     /// Returns its name.
@@ -64,6 +67,7 @@ impl Planted {
             Self::AnyCertificate => "any-certificate",
             Self::SilentBreaks => "silent-breaks",
             Self::NoPreview => "no-preview",
+            Self::AnyApproval => "any-approval",
         }
     }
 }

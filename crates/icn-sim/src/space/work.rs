@@ -111,6 +111,10 @@ impl Federation {
         if earlier.is_none() {
             self.report.acknowledged += 1;
         }
+        if number == 0 {
+            let acts = self.intents.first().map_or_else(Vec::new, |intent| intent.acts.clone());
+            self.note_budgets(entry, &acts);
+        }
         if let Some(node) = self.nodes.get_mut(at) {
             node.told.push(entry);
         }
@@ -162,6 +166,9 @@ impl Federation {
         let currency = HOURS.to_owned();
         let memo = Some(format!("wish {}", self.intents.len()));
         let derives = self.plan.derives;
+        if self.pot.is_some() && self.random.chance(350_000) {
+            return self.ask_the_pot();
+        }
         if derives && self.random.chance(120_000) {
             return self.complain(at, author);
         }
@@ -274,6 +281,7 @@ impl Federation {
                 };
                 self.as_payee(*of, act);
             }
+            Some(Act::Propose(_)) => self.hand_round(order, author),
             Some(Act::Dispute(step)) => self.settle_dispute(&step.clone(), entry),
             Some(_) | None => {}
         }
@@ -298,6 +306,9 @@ impl Federation {
 
     /// Members accept or decline what they are paid, where that is not done for them, and take back what was declined.
     pub(super) fn by_hand(&mut self, at: usize, accepts_all: bool) {
+        if at == 0 {
+            self.lift_the_pot();
+        }
         let Some(node) = self.nodes.get(at).filter(|node| node.is_up()) else { return };
         let accepts = node.plan.accepts;
         let members: Vec<Did> = node.signers.iter().map(|signer| signer.did()).collect();

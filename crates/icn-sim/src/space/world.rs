@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use icn_identity::{Signer, Verifier};
 use icn_ledger::replica::{Event, Replica, SessionId};
+use icn_ledger::{APPROVAL_SIGNATURE, VOTE_SIGNATURE};
 use icn_types::{Did, Timestamp};
 
 use super::check::Watch;
@@ -13,6 +14,7 @@ use super::node::Node;
 use super::outside::Outside;
 use super::plan::Plan;
 use super::planted::Planted;
+use super::pot::Pot;
 use super::work::Intent;
 use super::{SpaceOptions, SpaceReport, SpaceViolation};
 use crate::keys;
@@ -25,6 +27,8 @@ pub(super) const BEGIN_MS: u64 = 1_700_006_380_000;
 const TICK_MS: u64 = 200;
 /// The number of the root's key.
 const ROOT: usize = 100_000;
+/// The number of the treasury's key.
+const POT: usize = 50_000;
 /// The number of the first second member's key.
 const SECOND: usize = 10_000;
 
@@ -64,6 +68,7 @@ pub(super) struct Federation {
     pub(super) links: BTreeSet<(usize, usize)>,
     pub(super) ends: BTreeMap<SessionId, End>,
     pub(super) space: Did,
+    pub(super) pot: Option<Pot>,
     pub(super) root: Arc<dyn Signer>,
     pub(super) verifier: Arc<dyn Verifier>,
     pub(super) intents: Vec<Intent>,
@@ -91,12 +96,17 @@ impl Federation {
                 if at == 0 {
                     signers.push(Arc::clone(&root));
                 }
+                if plan.pot == Some(at) {
+                    signers.push(signer(POT));
+                }
                 Node::new(node.clone(), signers)
             })
             .collect();
         let verifier = keys::verifier(plan.real_signatures);
+        let early: Vec<Did> = nodes.iter().filter(|node| !node.is_new).map(|node| node.did).collect();
         let verifier = match options.planted {
-            Some(Planted::AnyCertificate) => super::cheat::believing(verifier),
+            Some(Planted::AnyCertificate) => super::cheat::believing(verifier, VOTE_SIGNATURE),
+            Some(Planted::AnyApproval) => super::cheat::believing(verifier, APPROVAL_SIGNATURE),
             Some(_) | None => verifier,
         };
         Self {
@@ -109,6 +119,7 @@ impl Federation {
             groups: vec![0; nodes.len()],
             links: BTreeSet::new(),
             ends: BTreeMap::new(),
+            pot: plan.pot.map(|at| Pot::new(signer(POT).did(), at, &early)),
             space: root.did(),
             root,
             verifier,
@@ -230,11 +241,21 @@ impl Federation {
         if *did == self.space {
             return "root".to_owned();
         }
+        if self.pot.as_ref().is_some_and(|pot| pot.did == *did) {
+            return "pot".to_owned();
+        }
         let known = self.nodes.iter().enumerate().find_map(|(at, node)| {
             let place = node.signers.iter().position(|signer| signer.did() == *did)?;
             Some(if place == 0 { format!("n{at}") } else { format!("n{at}b") })
         });
         known.unwrap_or_else(|| did.short().to_string())
+    }
+
+    /// Returns the signer of the treasury.
+    pub(super) fn pot_signer(&self) -> Option<Arc<dyn Signer>> {
+        let pot = self.pot.as_ref()?;
+        let signers = &self.nodes.get(pot.at)?.signers;
+        signers.iter().find(|signer| signer.did() == pot.did).map(Arc::clone)
     }
 
     pub(super) fn tick_soon(&mut self, node: usize) {

@@ -10,6 +10,7 @@ mod load;
 mod network;
 mod paid;
 mod partition;
+mod quotas;
 mod restored;
 mod surrounded;
 mod treasury;

@@ -190,7 +190,13 @@ fn config(data_dir: &Path) -> Check {
     const NAME: &str = "config";
     let path = data_dir.join(CONFIG_FILE);
     let file = path.exists().then_some(&*path);
-    match icn_node::Config::load(file, |name| std::env::var(name).ok()) {
+    let loaded = icn_node::Config::load(file, |name| std::env::var(name).ok());
+    if let Ok(config) = &loaded
+        && let Err(error) = config.quotas.quotas(config.executor.price.as_ref())
+    {
+        return Check::fail(NAME, error.to_string(), "correct `[quotas]`: the node does not start like this");
+    }
+    match loaded {
         Ok(_) if file.is_none() => Check::ok(NAME, format!("no {CONFIG_FILE}: everything is at its default")),
         Ok(_) => Check::ok(NAME, format!("{CONFIG_FILE} can be read")),
         Err(error) => Check::fail(NAME, error.to_string(), "correct the line, or put a # before it"),
