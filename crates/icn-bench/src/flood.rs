@@ -36,7 +36,7 @@ const RATIO_MAX: f64 = 1.10;
 /// How often each pace has its turn.
 const ROUNDS: usize = 3;
 /// How often the two co-ops have their turns while a pace holds.
-const TURNS: usize = 8;
+const TURNS: usize = 16;
 /// Jobs of each turn at least: the ratio of two medians needs many.
 const JOBS_MIN: usize = 25;
 /// Jobs before anything is measured, in each co-op.
