@@ -45,7 +45,6 @@ pub(crate) struct ClassLabels {
 /// Why a connection may be refused: what the gate says, and the library's own bounds on set-ups and repeats.
 const REASONS: [&str; 8] =
     ["banned", "banned_group", "trust_too_low", "strangers", "address_group", "churn", "full", "limit"];
-/// Upper bounds of the histogram of fan-outs, in peers.
 
 /// The metrics of the swarm; cheap to clone.
 #[derive(Debug, Clone)]
