@@ -104,11 +104,15 @@ async fn silence_is_a_timeout_and_an_absent_peer_an_error() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flooding_peer_is_refused_while_another_is_served() {
+/// A peer sends far beyond its limits over one transport, and another is served meanwhile.
+async fn flooded(listen: &str) {
     within(30, async {
         let limits = Constraints { messages_per_second: 1, burst: 20, ..Constraints::default() };
-        let server = Node::start(|config| config.constraints = limits).await;
+        let server = Node::start(|config| {
+            config.constraints = limits;
+            config.listen = vec![listen.parse().unwrap()];
+        })
+        .await;
         let (to, address) = (server.id(), server.address());
         let server = server.echo();
         let (loud, quiet) = (Node::start(|_| {}).await, Node::start(|_| {}).await);
@@ -130,6 +134,11 @@ async fn a_flooding_peer_is_refused_while_another_is_served() {
         assert_eq!(loud.net.request(to, Bytes::from_static(b"z")).await.unwrap(), "z");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flooding_peer_is_refused_while_another_is_served() {
+    futures::future::join3(flooded(QUIC), flooded(TCP), flooded(WS)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
