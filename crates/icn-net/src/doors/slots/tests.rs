@@ -149,7 +149,7 @@ fn a_crowd_behind_one_introducer_gives_way_until_it_has_no_more_than_others() {
         match answer {
             Answer::Replace(victim) => assert!(crowd.contains(&victim), "{n}"),
             Answer::Refuse(Refusal::Full) => {}
-            other => panic!("{n}: {other:?}"),
+            Answer::Enter | Answer::Refuse(_) => panic!("{n}: {answer:?}"),
         }
         others += usize::from(matches!(answer, Answer::Replace(_)));
     }
