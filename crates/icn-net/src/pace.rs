@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures::Future as _;
 use libp2p::PeerId;
 use libp2p::core::StreamMuxer;
-use libp2p::core::muxing::StreamMuxerEvent;
+use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerEvent};
 use tokio::time::{Sleep, sleep};
 
 use crate::limits::Limits;
@@ -27,8 +27,32 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often at most: less long than a request may take, so that its opener hears of it in time.
 const LOOKS_MAX: u32 = 5;
 
+/// Sets the pace of connections; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pace {
+    limits: Arc<Limits>,
+    metrics: Metrics,
+}
+
+impl Pace {
+    pub(crate) const fn new(limits: Arc<Limits>, metrics: Metrics) -> Self {
+        Self { limits, metrics }
+    }
+
+    /// Sets that of a connection to a peer.
+    pub(crate) fn set<M>(&self, peer: PeerId, connection: M) -> (PeerId, StreamMuxerBox)
+    where
+        M: StreamMuxer + Unpin + Send + 'static,
+        M::Substream: Unpin + Send + 'static,
+        M::Error: Send + Sync + 'static,
+    {
+        let paced = Paced::new(connection, peer, Arc::clone(&self.limits), self.metrics.clone());
+        (peer, StreamMuxerBox::new(paced))
+    }
+}
+
 /// A connection whose streams wait for their turn.
-pub(crate) struct Paced<M: StreamMuxer> {
+struct Paced<M: StreamMuxer> {
     connection: M,
     peer: PeerId,
     limits: Arc<Limits>,
@@ -64,7 +88,7 @@ impl Patience {
 }
 
 impl<M: StreamMuxer> Paced<M> {
-    pub(crate) fn new(connection: M, peer: PeerId, limits: Arc<Limits>, metrics: Metrics) -> Self {
+    fn new(connection: M, peer: PeerId, limits: Arc<Limits>, metrics: Metrics) -> Self {
         Self { connection, peer, limits, metrics, waiting: None }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::NetError;
 use crate::hangup::{Quic, Ringing};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::pace::Paced;
+use crate::pace::Pace;
 
 /// QUIC finds out by itself that a peer is gone; the library's 10 seconds are long for a peer that restarts.
 const QUIC_IDLE_TIMEOUT_MS: u32 = 6_000;
@@ -36,16 +36,17 @@ pub(crate) fn transport(
     let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
     let noise = noise::Config::new(keypair).map_err(|error| setup(&error))?;
     let plain = || tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let pace = Pace::new(limits, metrics);
+    let (of_tcp, of_quic, of_websocket) = (pace.clone(), pace.clone(), pace);
     let tcp = plain()
         .upgrade(Version::V1Lazy)
         .authenticate(noise.clone())
         .multiplex(yamux::Config::default())
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+        .map(move |(peer, connection), _| of_tcp.set(peer, connection));
     let mut config = quic::Config::new(keypair);
     config.max_idle_timeout = QUIC_IDLE_TIMEOUT_MS;
     config.keep_alive_interval = QUIC_KEEP_ALIVE;
-    let quic =
-        Quic::new(config, ringing).map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let quic = Quic::new(config, ringing).map(move |(peer, connection), _| of_quic.set(peer, connection));
     let direct = tcp.or_transport(quic).map(|either, _| either.into_inner());
     let direct = dns::tokio::Transport::system(direct).map_err(|error| setup(&error))?;
     let named = dns::tokio::Transport::system(plain()).map_err(|error| setup(&error))?;
@@ -53,12 +54,8 @@ pub(crate) fn transport(
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux::Config::default())
-        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+        .map(move |(peer, connection), _| of_websocket.set(peer, connection));
     // A WebSocket's address begins like that of TCP: it is looked at first.
     let all = websocket.or_transport(direct).map(|either, _| either.into_inner());
-    let paced = all.map(move |(peer, connection), _| {
-        let paced = Paced::new(connection, peer, Arc::clone(&limits), metrics.clone());
-        (peer, StreamMuxerBox::new(paced))
-    });
-    Ok(TransportTimeout::new(paced, CONNECT_TIMEOUT).boxed())
+    Ok(TransportTimeout::new(all, CONNECT_TIMEOUT).boxed())
 }

@@ -100,12 +100,13 @@ impl Rates {
     /// Makes full ones. `outbound` are the limits that the peer has towards us, as far as can be guessed.
     pub(super) fn new(constraints: &Constraints, outbound: &Constraints, bitswap_kib: u32) -> Self {
         let Constraints { messages_per_second: rate, burst, .. } = *constraints;
+        let (streams, streams_burst) = opened(rate, burst);
         Self {
             direct: Bucket::new(rate, burst),
             gossip: Bucket::new(rate, burst),
             records: Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST).into(),
             topology: Bucket::new(TOPOLOGY_PER_SECOND, TOPOLOGY_BURST).into(),
-            opened: Bucket::new(opened(rate, burst).0, opened(rate, burst).1),
+            opened: Bucket::new(streams, streams_burst),
             opened_alone: Bucket::every(OPENED_ALONE_EVERY_SECONDS, OPENED_ALONE).into(),
             // A burst holds at least two blocks of the largest size.
             bitswap: Bucket::new(bitswap_kib, bitswap_kib.max(4_096)).into(),
@@ -115,12 +116,13 @@ impl Rates {
 
     fn changed(&self, constraints: &Constraints, outbound: &Constraints) -> Self {
         let Constraints { messages_per_second: rate, burst, .. } = *constraints;
+        let (streams, streams_burst) = opened(rate, burst);
         Self {
             direct: self.direct.changed(rate, burst),
             gossip: self.gossip.changed(rate, burst),
             records: Arc::clone(&self.records),
             topology: Arc::clone(&self.topology),
-            opened: self.opened.changed(opened(rate, burst).0, opened(rate, burst).1),
+            opened: self.opened.changed(streams, streams_burst),
             opened_alone: Arc::clone(&self.opened_alone),
             bitswap: Arc::clone(&self.bitswap),
             outbound: self.outbound.changed(own(outbound.messages_per_second), own(outbound.burst)),
