@@ -30,6 +30,7 @@ mod ledger;
 mod network;
 mod node;
 mod outside;
+mod planted;
 mod random;
 pub mod region;
 mod shell;

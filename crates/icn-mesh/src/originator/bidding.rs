@@ -9,6 +9,7 @@ use icn_types::{Cid, Did, NodeCapacity, ResourceType, StandardJobStatus};
 use super::payment::may_be_paid;
 use super::{Job, Originator, ack};
 use crate::clock::Now;
+use crate::directory::KnownExecutor;
 use crate::effect::{Effect, Persist, Timer};
 use crate::placement::{self, Candidate};
 use crate::record::{BidRecord, DeclineRecord};
@@ -198,6 +199,18 @@ impl Originator {
         }]
     }
 
+    /// Makes a candidate of an executor that has said what it has, and not yet what it asks.
+    pub(super) fn candidate<'a>(&self, did: &'a Did, known: &'a KnownExecutor) -> Candidate<'a> {
+        Candidate {
+            did,
+            region: known.region.as_ref(),
+            capacity: &known.capacity,
+            price: None,
+            reputation: self.reputation(did),
+            gate: self.gate(did),
+        }
+    }
+
     /// Lists the known executors that neither the job nor this node rules out, each with the most fuel of one job that it
     /// allows by its own word. What they ask for it, and what they give this node, is for them to say.
     #[must_use]
@@ -207,14 +220,7 @@ impl Originator {
         let known = self.directory.fresh(now.at).filter(|(did, _)| !(remote && **did == self.me));
         known
             .filter(|(did, known)| {
-                let candidate = Candidate {
-                    did,
-                    region: known.region.as_ref(),
-                    capacity: &known.capacity,
-                    price: None,
-                    reputation: self.reputation(did),
-                    gate: self.gate(did),
-                };
+                let candidate = self.candidate(did, known);
                 placement::eligible(&frugal, &candidate)
                     .map_or_else(|rule| rule.code == RefusalCode::Price, |()| true)
             })
@@ -229,14 +235,7 @@ impl Originator {
         job.record.bids.iter().all(|bid| is_known(&bid.executor))
             && self.directory.fresh(now.at).filter(|(did, _)| !(job.record.remote && **did == self.me)).all(
                 |(did, known)| {
-                    let candidate = Candidate {
-                        did,
-                        region: known.region.as_ref(),
-                        capacity: &known.capacity,
-                        price: None,
-                        reputation: self.reputation(did),
-                        gate: self.gate(did),
-                    };
+                    let candidate = self.candidate(did, known);
                     job.record.bids.iter().any(|bid| bid.executor == *did)
                         || job.record.declines.iter().any(|decline| decline.executor == *did)
                         || placement::eligible(&job.params, &candidate)

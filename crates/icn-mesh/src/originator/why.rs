@@ -7,7 +7,7 @@ use icn_types::{Cid, Did};
 
 use super::Originator;
 use crate::clock::Now;
-use crate::placement::{self, Candidate};
+use crate::placement;
 use crate::record::JobRecord;
 
 /// What is known of one executor concerning one job: who, a word for its standing, and the rule with its figures.
@@ -41,14 +41,7 @@ impl Originator {
             }
         }
         for (did, known) in self.directory.fresh(now.at).filter(|(did, _)| !told.contains(*did)) {
-            let candidate = Candidate {
-                did,
-                region: known.region.as_ref(),
-                capacity: &known.capacity,
-                price: None,
-                reputation: self.reputation(did),
-                gate: self.gate(did),
-            };
+            let candidate = self.candidate(did, known);
             let verdict = Params::from_bytes(&record.params)
                 .ok()
                 .map(|params| placement::eligible(&params, &candidate));

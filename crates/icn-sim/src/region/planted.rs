@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::planted::by_name;
+
 /// A bug of one kind, planted between the web of trust and what follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegionBug {
@@ -56,10 +58,6 @@ impl FromStr for RegionBug {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|bug| bug.name() == text)
-            .ok_or_else(|| format!("choose one of {}", known()))
+        by_name(&Self::ALL, Self::name, text)
     }
 }

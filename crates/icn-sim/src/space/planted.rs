@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::planted::by_name;
+
 /// A bug of one kind, planted in the shell of every node or between the shell and the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planted {
@@ -76,10 +78,6 @@ impl FromStr for Planted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|bug| bug.name() == text)
-            .ok_or_else(|| format!("choose one of {}", known()))
+        by_name(&Self::ALL, Self::name, text)
     }
 }
